@@ -1,0 +1,49 @@
+# Everything here installs what it needs first and can be repeated. `make help` lists the targets.
+VENV    ?= .venv
+BIN     := $(VENV)/bin
+SCANNER ?=
+RUNS    ?= 200000
+export VENV
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test demo test check bench fuzz format clean
+
+help:
+	@echo "make demo    scan ten pages from a simulated feeder to a simulated scan server (SCANNER=<SANE device>: a real one)"
+	@echo "make test    all tests"
+	@echo "make check   lint, types, import rules"
+	@echo "make bench   speed and memory against peers, as ratios"
+	@echo "make fuzz    mutated input for every parser (RUNS=$(RUNS) each)"
+	@echo "make setup   only install what is needed · make format · make clean"
+
+setup:
+	@packaging/setup.sh run
+
+setup-test:
+	@packaging/setup.sh test
+
+demo: setup
+	@$(BIN)/dsm-device sim demo --scanner "$(SCANNER)"
+
+test: setup-test
+	@$(BIN)/python -m pytest -n 2 -q
+
+check: setup
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+bench: setup-test
+	@$(BIN)/python -m tests.bench
+
+fuzz: setup
+	@$(BIN)/python tests/fuzz/fuzz_parsers.py --runs $(RUNS)
+
+format: setup
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --fix --quiet .
+
+clean:
+	rm -rf $(VENV) build dist demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,266 @@
+"""Every error of this project, ordered by what the operator can do about it.
+
+    DsmError                         exit  who can help
+    ├── UsageError                     2   whoever typed the command
+    ├── ConfigurationError             2   the administrator, in config.toml
+    ├── ScannerError                   3   whoever stands at the scanner (one class a SANE_Status, and ours)
+    │   ├── ScannerUnsupported  ScannerInvalid  ScannerBusy  ScannerJammed  ScannerNoDocuments
+    │   ├── ScannerCoverOpen  ScannerIoError  ScannerNoMemory  ScannerAccessDenied
+    │   ├── ScannerWarmingUp  ScannerLocked
+    │   ├── ScannerNotFound  ScannerHung  ScannerCrashed  ScannerMismatch  DriverError
+    │   └── TicketRefused                  the scan process asks what this scanner cannot do
+    ├── SpoolError                     3   the administrator: disk full, read-only, damaged
+    ├── DirectoryError                 4   the administrator of the scan processes
+    │   ├── ProcessNotFound
+    │   └── ProcessUnusable
+    ├── ServerError                    5   the scan server's administrator; the job stays in the spool
+    │   ├── ServerUnreachable              not reached, or gone before a byte was sent: try again later
+    │   ├── AnswerLost                     sent, but no answer: the operation may have happened
+    │   ├── ServerNotTrusted               TLS: nothing was sent
+    │   ├── ServerProtocolError            an answer that no WS-DSP server gives
+    │   └── ServerFault                    a SOAP fault, with its subcode
+    └── Cancelled                      6   nobody needs to
+
+A message names what failed and at what; ``remedy`` says what to do. Foreign exceptions (SANE, TLS, XML,
+the file system) become one of these at the edge where they arise.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DsmError(Exception):
+    """Base of all. ``str()`` is one line: what failed, at what, and what to do."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.message = " ".join(message.split())
+        self.remedy = " ".join(remedy.split())
+
+    def __str__(self) -> str:
+        return f"{self.message}: {self.remedy}" if self.remedy else self.message
+
+
+class UsageError(DsmError):
+    """A command line that cannot be carried out."""
+
+    exit_code = 2
+
+
+class ConfigurationError(DsmError):
+    """A configuration file that cannot be used; the message names file, line and key."""
+
+    exit_code = 2
+
+
+# ------------------------------------------------------------------------------------------ scanner
+
+
+class ScannerError(DsmError):
+    """Something at the scanner. Subclasses carry their usual text and remedy."""
+
+    exit_code = 3
+    text: ClassVar[str] = "the scanner failed"
+    advice: ClassVar[str] = "switch the scanner off and on and try again"
+    #: True where the same page may be tried again after a person has done what ``advice`` says.
+    clears_by_hand: ClassVar[bool] = False
+
+    def __init__(self, message: str = "", remedy: str = "") -> None:
+        super().__init__(message or self.text, remedy or self.advice)
+
+
+class ScannerUnsupported(ScannerError):
+    """SANE_STATUS_UNSUPPORTED (1)."""
+
+    text = "the scanner does not support this operation"
+    advice = "choose other settings, or another scanner"
+
+
+class ScannerBusy(ScannerError):
+    """SANE_STATUS_DEVICE_BUSY (3)."""
+
+    text = "the scanner is busy"
+    advice = "wait until the other program has finished with it, or stop that program"
+    clears_by_hand = True
+
+
+class ScannerInvalid(ScannerError):
+    """SANE_STATUS_INVAL (4). At opening it means that the device is gone."""
+
+    text = "the scanner refused a setting as invalid"
+    advice = "check [scanner.options] and the scan process's settings against `dsm-device scanners`"
+
+
+class ScannerJammed(ScannerError):
+    """SANE_STATUS_JAMMED (6)."""
+
+    text = "paper jam in the document feeder"
+    advice = "remove the jammed sheet, put it and the rest back into the feeder and scan on"
+    clears_by_hand = True
+
+
+class ScannerNoDocuments(ScannerError):
+    """SANE_STATUS_NO_DOCS (7) before the first page."""
+
+    text = "no paper in the document feeder"
+    advice = "load paper and scan again"
+    clears_by_hand = True
+
+
+class ScannerCoverOpen(ScannerError):
+    """SANE_STATUS_COVER_OPEN (8)."""
+
+    text = "the scanner's cover is open"
+    advice = "close the cover and scan again"
+    clears_by_hand = True
+
+
+class ScannerIoError(ScannerError):
+    """SANE_STATUS_IO_ERROR (9)."""
+
+    text = "communication with the scanner failed"
+    advice = "check its cable and power, then scan again"
+
+
+class ScannerNoMemory(ScannerError):
+    """SANE_STATUS_NO_MEM (10)."""
+
+    text = "the scanner or its driver ran out of memory"
+    advice = "choose a smaller area or a lower resolution"
+
+
+class ScannerAccessDenied(ScannerError):
+    """SANE_STATUS_ACCESS_DENIED (11)."""
+
+    text = "access to the scanner was denied"
+    advice = "let this user open the device: install the udev rule and join the group `scanner`"
+
+
+class ScannerWarmingUp(ScannerError):
+    """SANE_STATUS_WARMING_UP (12, extension)."""
+
+    text = "the scanner's lamp is still warming up"
+    advice = "wait a minute and scan again"
+    clears_by_hand = True
+
+
+class ScannerLocked(ScannerError):
+    """SANE_STATUS_HW_LOCKED (13, extension)."""
+
+    text = "the scanner's transport lock is closed"
+    advice = "open the transport lock and scan again"
+    clears_by_hand = True
+
+
+class ScannerNotFound(ScannerError):
+    """No scanner, or not the one that the configuration names."""
+
+    text = "no scanner was found"
+    advice = "connect it and switch it on, then see `dsm-device scanners`"
+
+
+class ScannerHung(ScannerError):
+    """The driver did not answer within its limit and was ended."""
+
+    text = "the scanner's driver stopped answering and was ended"
+
+
+class ScannerCrashed(ScannerError):
+    """The acquisition process died."""
+
+    text = "the scanner's driver crashed"
+    advice = "scan again; if it happens again, report it to the makers of the SANE backend"
+
+
+class ScannerMismatch(ScannerError):
+    """The scanner delivers something else than what it was set to."""
+
+    text = "the scanner does not deliver what it was asked for"
+    advice = "choose settings that `dsm-device scanners` lists"
+
+
+class DriverError(ScannerError):
+    """The driver itself cannot be loaded or does not keep to the port."""
+
+    text = "the scanner driver cannot be used"
+    advice = "reinstall dsm-device and its system packages (`make setup`)"
+
+
+class TicketRefused(ScannerError):
+    """The scan ticket demands (MustHonor) what cannot be done; nothing was scanned."""
+
+    text = "the scan process demands what this scanner cannot do"
+    advice = "choose another scan process, or ask its administrator to change it"
+
+
+class SpoolError(DsmError):
+    """The spool cannot be written or read."""
+
+    exit_code = 3
+
+
+# ---------------------------------------------------------------------------------------- directory
+
+
+class DirectoryError(DsmError):
+    """The scan processes or the user cannot be read."""
+
+    exit_code = 4
+
+
+class ProcessNotFound(DirectoryError):
+    """No scan process of that name or identifier."""
+
+
+class ProcessUnusable(DirectoryError):
+    """A scan process that does not follow its schema; the message gives the reason."""
+
+
+# ------------------------------------------------------------------------------------------- server
+
+
+class ServerError(DsmError):
+    """The scan server cannot be used now. The pages stay in the spool."""
+
+    exit_code = 5
+    #: True where the same thing may work later without anybody's help.
+    temporary: bool = False
+
+
+class ServerUnreachable(ServerError):
+    """No connection, or it broke before the request was complete; the operation has not happened."""
+
+    temporary = True
+
+
+class AnswerLost(ServerError):
+    """The request went out and no answer came back: the operation may have happened."""
+
+    temporary = True
+
+
+class ServerNotTrusted(ServerError):
+    """The server's certificate did not pass; nothing was sent to it."""
+
+
+class ServerProtocolError(ServerError):
+    """The answer is not what a WS-DSP server gives (garbage, too large, wrong RelatesTo, a redirect …)."""
+
+
+class ServerFault(ServerError):
+    """A SOAP fault. ``subcode`` is the local name, ``code`` is ``Sender`` or ``Receiver``."""
+
+    def __init__(self, message: str, remedy: str = "", *, code: str, subcode: str, temporary: bool) -> None:
+        super().__init__(message, remedy)
+        self.code = code
+        self.subcode = subcode
+        self.temporary = temporary
+
+
+class Cancelled(DsmError):
+    """The user cancelled."""
+
+    exit_code = 6

@@ -1,0 +1,61 @@
+"""Every namespace, action and protocol name, written once.
+
+Sources: WS-DSP (Distributed Scan Management Protocol pages), WS-Scan 1.0, MS-BDSRR, DPWS (2006/02),
+WS-Addressing (2004/08), WS-Discovery (2005/04), WS-Transfer (2004/09), WS-MetadataExchange (2004/09).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# ---------------------------------------------------------------------------------------- namespaces
+DSP: Final = "http://schemas.microsoft.com/windows/2008/12/wdp/distributedscan/processing"
+PSP: Final = "http://schemas.microsoft.com/windows/2008/02/imaging/postscan/psp"
+WSCN: Final = "http://schemas.microsoft.com/windows/2006/08/wdp/scan"
+SPX: Final = "http://schemas.microsoft.com/windows/2010/09/imaging/postscan/scanprocess/extensions"
+EMLF: Final = "http://schemas.microsoft.com/windows/2007/10/imaging/postscan/filter/email"
+FSF: Final = "http://schemas.microsoft.com/windows/2007/10/imaging/postscan/filter/fileshare"
+SPF: Final = "http://schemas.microsoft.com/windows/2007/10/imaging/postscan/filter/sharepoint"
+
+SOAP: Final = "http://www.w3.org/2003/05/soap-envelope"
+WSA: Final = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
+WSD: Final = "http://schemas.xmlsoap.org/ws/2005/04/discovery"
+WSDP: Final = "http://schemas.xmlsoap.org/ws/2006/02/devprof"
+WSX: Final = "http://schemas.xmlsoap.org/ws/2004/09/mex"
+WXF: Final = "http://schemas.xmlsoap.org/ws/2004/09/transfer"
+WSE: Final = "http://schemas.xmlsoap.org/ws/2004/08/eventing"
+XOP: Final = "http://www.w3.org/2004/08/xop/include"
+XML: Final = "http://www.w3.org/XML/1998/namespace"
+
+PREFIXES: Final = {
+    "soap": SOAP,
+    "wsa": WSA,
+    "wsd": WSD,
+    "wsdp": WSDP,
+    "wsx": WSX,
+    "wse": WSE,
+    "xop": XOP,
+    "dsp": DSP,
+    "psp": PSP,
+    "wscn": WSCN,
+    "spx": SPX,
+    "emlf": EMLF,
+    "fsf": FSF,
+    "spf": SPF,
+}
+
+# ----------------------------------------------------------------------------------------- addresses
+ANONYMOUS: Final = f"{WSA}/role/anonymous"
+DISCOVERY_URN: Final = "urn:schemas-xmlsoap-org:ws:2005:04:discovery"
+FAULT_ACTION: Final = f"{WSA}/fault"
+
+# ------------------------------------------------------------------------------------------- actions
+PROBE: Final = f"{WSD}/Probe"
+PROBE_MATCHES: Final = f"{WSD}/ProbeMatches"
+GET: Final = f"{WXF}/Get"
+GET_RESPONSE: Final = f"{WXF}/GetResponse"
+
+
+def qname(namespace: str, local: str) -> str:
+    """The name in Clark notation, ``{namespace}local``."""
+    return f"{{{namespace}}}{local}"

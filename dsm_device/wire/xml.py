@@ -1,0 +1,101 @@
+"""XML from strangers: parsed without DTD, entities, network or surprise; and built without string pasting.
+
+Limits apply before anything is looked at: size in octets by the caller's choice, depth here or by libxml2 (256).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lxml import etree
+
+MAX_DEPTH = 64
+
+
+class XmlError(ValueError):
+    """Not a document that we read; ``str()`` says why in one line, with the line where there is one."""
+
+
+def parse(data: bytes, *, limit: int, max_depth: int = MAX_DEPTH) -> etree._Element:
+    """The root element of ``data``.
+
+    ``limit`` is in octets. White space, comments and CDATA sections are kept as they stand; processing
+    instructions are kept for whoever asks for them. Raises :class:`XmlError`.
+    """
+    if len(data) > limit:
+        raise XmlError(f"larger than {limit:,} octets")
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        strip_cdata=False,
+        remove_comments=False,
+        remove_pis=False,
+    )
+    try:
+        root = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        raise XmlError(f"not well-formed XML: {_first_line(error)}") from error
+    except ValueError as error:
+        raise XmlError(f"not XML: {_first_line(error)}") from error
+    docinfo = root.getroottree().docinfo
+    if docinfo is not None and docinfo.internalDTD is not None:
+        raise XmlError("has a DOCTYPE, which is not allowed")
+    _check_depth(root, max_depth)
+    return root
+
+
+def _first_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 200 else text[:200] + " …"
+
+
+def _check_depth(root: etree._Element, limit: int) -> None:
+    depth = 0
+    for event, _ in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if depth > limit:
+            raise XmlError(f"elements are nested more than {limit} deep")
+
+
+def elements(parent: etree._Element) -> Iterator[etree._Element]:
+    """The child elements, without comments and processing instructions."""
+    return parent.iterchildren(tag=etree.Element)
+
+
+def child(parent: etree._Element, namespace: str, local: str) -> etree._Element | None:
+    """The first child element of that name, wherever it stands."""
+    return parent.find(f"{{{namespace}}}{local}")
+
+
+def text(element: etree._Element) -> str:
+    """All character data directly in ``element``, comments and CDATA borders left out; white space kept."""
+    return (element.text or "") + "".join(node.tail or "" for node in element)
+
+
+def token(element: etree._Element | None) -> str:
+    """The text with white space collapsed, as for URIs, numbers and keywords; "" for None."""
+    return "" if element is None else " ".join(text(element).split())
+
+
+def local_name(element: etree._Element) -> str:
+    return etree.QName(element).localname
+
+
+def namespace(element: etree._Element) -> str:
+    return etree.QName(element).namespace or ""
+
+
+def resolve_qname(value: str, element: etree._Element) -> tuple[str, str]:
+    """Namespace and local name of a QName in element content; an undeclared prefix gives ""."""
+    prefix, colon, local = value.partition(":")
+    if not colon:
+        return element.nsmap.get(None) or "", value
+    return element.nsmap.get(prefix) or "", local
+
+
+def serialize(root: etree._Element) -> bytes:
+    """UTF-8 with XML declaration, without BOM, as every DSM message is written."""
+    return etree.tostring(root, encoding="utf-8", xml_declaration=True)
