@@ -1,0 +1,72 @@
+"""What a job is: the record that the spool keeps of it, and nothing else.
+
+No secret is part of it (passwords, keys and PINs never reach a job).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+FORMAT_VERSION = 1
+
+
+class JobState(StrEnum):
+    """How far a job has come, in the order of a job that goes well."""
+
+    ACQUIRING = "acquiring"
+    SPOOLED = "spooled"
+    CREATED = "created"
+    SENDING = "sending"
+    ENDED = "ended"
+    CANCELED = "canceled"
+    FAILED = "failed"
+
+
+class SpooledPage(msgspec.Struct, frozen=True):
+    """One image file of the job, complete and synced. ``n`` is also its DocumentId (WS-DSP, SendImage)."""
+
+    n: int
+    file: str
+    bytes: int
+    sent: bool = False
+
+
+class Job(msgspec.Struct, frozen=True):
+    """One push scan. ``instructions`` is psp:PostScanInstructions as read from the scan process, plus e-mail
+    addresses added at the device; ``format`` is the wscn:Format of every page."""
+
+    id: str
+    process_id: str
+    process_name: str
+    repository: str
+    user: str
+    user_sid: str
+    instructions: str
+    format: str
+    created: datetime
+    state: JobState = JobState.ACQUIRING
+    pages: tuple[SpooledPage, ...] = ()
+    token: str = ""
+    error: str = ""
+    version: int = FORMAT_VERSION
+
+    @property
+    def sent(self) -> int:
+        """How many pages the server has confirmed."""
+        return sum(page.sent for page in self.pages)
+
+    def with_page(self, page: SpooledPage) -> Job:
+        """The job with a further page, or with a new state of a known one."""
+        others = tuple(each for each in self.pages if each.n != page.n)
+        return msgspec.structs.replace(self, pages=tuple(sorted((*others, page), key=lambda each: each.n)))
+
+    def with_state(self, state: JobState, error: str = "") -> Job:
+        return msgspec.structs.replace(self, state=state, error=error)
+
+    def with_token(self, token: str) -> Job:
+        """The job in a new post-scan job: whatever an earlier one had received counts no more."""
+        pages = tuple(msgspec.structs.replace(each, sent=False) for each in self.pages)
+        return msgspec.structs.replace(self, token=token, pages=pages, state=JobState.CREATED)

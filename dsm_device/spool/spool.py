@@ -1,0 +1,189 @@
+"""The spool: ``<state_dir>/spool/<job>/`` holds ``job.json`` and one file a page.
+
+A page is written to a temporary file, synced, renamed and recorded, in this order, and only then counted: what
+``job.json`` names is complete on disk whatever happens next. All files are readable by this user alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from dsm_device.errors import SpoolError
+from dsm_device.job.model import FORMAT_VERSION, Job, JobState, SpooledPage
+
+RECORD = "job.json"
+SCRATCH = "scratch"
+#: Kept free on the disk beyond the spool's own limit, so that the machine stays usable.
+RESERVE_BYTES = 50_000_000
+
+
+class Spool:
+    """All job folders below ``state_dir``; at most ``max_bytes`` in them."""
+
+    def __init__(self, state_dir: Path, max_bytes: int) -> None:
+        self._root = state_dir / "spool"
+        self._max_bytes = max_bytes
+
+    def open(self) -> None:
+        """Make the folder where it is missing, and find out whether it can be written."""
+        with _translated(self._root, "cannot be written"):
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            probe = self._root / f".write-test-{os.getpid()}"
+            probe.write_bytes(b"")
+            probe.unlink()
+
+    def new_job_id(self, now: datetime) -> str:
+        """An identifier that no other job has; it starts with the local time, so that it sorts."""
+        return f"{now.astimezone():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+    def create(self, job: Job) -> JobFolder:
+        """A folder for ``job``, with its record."""
+        path = self._root / job.id
+        with _translated(path, "cannot be created"):
+            path.mkdir(mode=0o700)
+            (path / SCRATCH).mkdir(mode=0o700)
+        _sync_folder(self._root)
+        folder = JobFolder(path, job)
+        folder.record(job)
+        return folder
+
+    def jobs(self) -> Iterator[JobFolder]:
+        """The jobs in the spool, oldest first. Folders without a readable record are left out."""
+        if not self._root.is_dir():
+            return
+        with _translated(self._root, "cannot be read"):
+            paths = sorted(path for path in self._root.iterdir() if (path / RECORD).is_file())
+        for path in paths:
+            with contextlib.suppress(SpoolError):
+                yield self._load(path)
+
+    def find(self, job_id: str) -> JobFolder:
+        """The job of that identifier. Raises :class:`SpoolError`."""
+        path = self._root / job_id
+        if job_id in ("", ".", "..") or "/" in job_id or not path.is_dir():
+            raise SpoolError(f"there is no job {job_id!r} in the spool", "`dsm-device jobs` lists them")
+        return self._load(path)
+
+    def _load(self, path: Path) -> JobFolder:
+        record = path / RECORD
+        with _translated(record, "cannot be read"):
+            data = record.read_bytes()
+        try:
+            job = msgspec.json.decode(data, type=Job)
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise SpoolError(
+                f"the job record {record} is damaged ({error})",
+                "its page files beside it can be saved by hand",
+            ) from error
+        if job.version != FORMAT_VERSION:
+            raise SpoolError(f"the job record {record} is of version {job.version}", "update dsm-device")
+        return JobFolder(path, job)
+
+    def free_bytes(self) -> int:
+        """How much may still be written: the lesser of the limit's and the disk's room; negative if over."""
+        with _translated(self._root, "cannot be read"):
+            disk = shutil.disk_usage(self._root).free - RESERVE_BYTES
+            used = sum(file.stat().st_size for file in self._root.rglob("*") if file.is_file())
+        return min(disk, self._max_bytes - used)
+
+    def check_room(self) -> None:
+        """Raises :class:`SpoolError` where nothing more may be written."""
+        if self.free_bytes() <= 0:
+            raise SpoolError(
+                f"the spool {self._root} is full",
+                "free the disk, or let waiting jobs be sent, or raise spool.max_bytes",
+            )
+
+
+class JobFolder:
+    """One job on disk. ``job`` is always what the record says."""
+
+    def __init__(self, path: Path, job: Job) -> None:
+        self.path = path
+        self.job = job
+
+    @property
+    def scratch(self) -> Path:
+        """For the driver's temporary files."""
+        return self.path / SCRATCH
+
+    def file(self, page: SpooledPage) -> Path:
+        return self.path / page.file
+
+    def record(self, job: Job) -> None:
+        """Replace the record, atomically and synced."""
+        target = self.path / RECORD
+        temporary = self.path / (RECORD + ".part")
+        with _translated(target, "cannot be written"):
+            with open(temporary, "wb", opener=_private) as file:  # noqa: PTH123 - Path.open has no opener
+                file.write(msgspec.json.encode(job))
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        _sync_folder(self.path)
+        self.job = job
+
+    def commit_page(self, n: int, acquired: Path, suffix: str) -> SpooledPage:
+        """Make the acquired file a page of the job: sync, rename, record."""
+        target = self.path / f"page-{n:05d}{suffix}"
+        with _translated(target, "cannot be written"):
+            with acquired.open("rb") as file:
+                os.fsync(file.fileno())
+                size = os.fstat(file.fileno()).st_size
+            acquired.rename(target)
+        _sync_folder(self.path)
+        page = SpooledPage(n, target.name, size)
+        self.record(self.job.with_page(page))
+        return page
+
+    def mark_sent(self, page: SpooledPage) -> None:
+        """Record that the server has confirmed the page."""
+        self.record(self.job.with_page(msgspec.structs.replace(page, sent=True)))
+
+    def set_state(self, state: JobState, error: str = "") -> None:
+        self.record(self.job.with_state(state, error))
+
+    def set_token(self, token: str) -> None:
+        self.record(self.job.with_token(token))
+
+    def remove(self) -> None:
+        """Delete the job with its pages: the record goes first, so that no half of a job is ever found."""
+        with _translated(self.path, "cannot be deleted"):
+            (self.path / RECORD).unlink(missing_ok=True)
+            shutil.rmtree(self.path)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _sync_folder(path: Path) -> None:
+    with _translated(path, "cannot be synced"):
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _translated(path: Path, problem: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SpoolError(
+            f"{path} {problem}: {error.strerror or error}",
+            "check the disk's space and device.state_dir's owner",
+        ) from error

@@ -1,0 +1,127 @@
+"""The spool: what a record names is complete on disk, and bad disks are told in one line."""
+
+from __future__ import annotations
+
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from dsm_device.errors import SpoolError
+from dsm_device.job.model import Job, JobState
+from dsm_device.spool import JobFolder, Spool
+
+NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+
+
+def a_job(job_id: str) -> Job:
+    return Job(
+        id=job_id,
+        process_id="6E0E1A3D-6F2B-4C57-9C1F-0C6C5B5B2F11",
+        process_name="Invoices",
+        repository="scan01.corp.example.com",
+        user="amelie",
+        user_sid="S-1-5-21-1-2-3-1107",
+        instructions="<i/>",
+        format="jfif",
+        created=NOW,
+    )
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    spool = Spool(tmp_path / "state", 1_000_000)
+    spool.open()
+    return spool
+
+
+@pytest.fixture
+def folder(spool: Spool) -> JobFolder:
+    return spool.create(a_job(spool.new_job_id(NOW)))
+
+
+def acquired(folder: JobFolder, n: int, data: bytes) -> Path:
+    path = folder.path / f"page-{n:05d}.part"
+    path.write_bytes(data)
+    return path
+
+
+def test_a_committed_page_survives_a_restart(spool: Spool, folder: JobFolder):
+    page = folder.commit_page(1, acquired(folder, 1, b"abc"), ".jpg")
+    found = spool.find(folder.job.id)
+    assert found.job.pages == (page,)
+    assert found.file(page).read_bytes() == b"abc"
+    assert page.bytes == 3
+    assert not list(folder.path.glob("*.part"))
+
+
+def test_a_page_that_was_not_committed_is_not_counted(spool: Spool, folder: JobFolder):
+    acquired(folder, 1, b"half a page")
+    assert spool.find(folder.job.id).job.pages == ()
+
+
+def test_pages_keep_their_order_and_their_confirmation(spool: Spool, folder: JobFolder):
+    second = folder.commit_page(2, acquired(folder, 2, b"2"), ".png")
+    folder.commit_page(1, acquired(folder, 1, b"1"), ".png")
+    folder.mark_sent(second)
+    pages = spool.find(folder.job.id).job.pages
+    assert [(page.n, page.sent) for page in pages] == [(1, False), (2, True)]
+
+
+def test_a_new_token_forgets_what_the_old_post_scan_job_had(folder: JobFolder):
+    folder.mark_sent(folder.commit_page(1, acquired(folder, 1, b"1"), ".png"))
+    folder.set_token("second")
+    assert folder.job.sent == 0
+    assert folder.job.state is JobState.CREATED
+
+
+def test_only_the_owner_can_read_it(spool: Spool, folder: JobFolder, tmp_path: Path):
+    assert stat.S_IMODE((tmp_path / "state" / "spool").stat().st_mode) == 0o700
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder.path / "job.json").stat().st_mode) == 0o600
+
+
+def test_a_removed_job_is_gone(spool: Spool, folder: JobFolder):
+    folder.commit_page(1, acquired(folder, 1, b"1"), ".png")
+    folder.remove()
+    assert list(spool.jobs()) == []
+    assert not folder.path.exists()
+
+
+def test_jobs_are_listed_oldest_first_and_a_damaged_one_hides_no_other(spool: Spool):
+    names = ["20260101-000000-aaaaaa", "20260102-000000-aaaaaa", "20260103-000000-aaaaaa"]
+    for name in reversed(names):
+        spool.create(a_job(name))
+    (spool.find(names[1]).path / "job.json").write_bytes(b'{"id": "2026')
+    assert [folder.job.id for folder in spool.jobs()] == [names[0], names[2]]
+    with pytest.raises(SpoolError, match="damaged"):
+        spool.find(names[1])
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "no-such-job", "a/b"])
+def test_a_job_that_is_not_there(spool: Spool, name: str):
+    with pytest.raises(SpoolError, match="no job"):
+        spool.find(name)
+
+
+def test_a_record_of_a_later_version_is_not_guessed_at(spool: Spool, folder: JobFolder):
+    record = folder.path / "job.json"
+    record.write_bytes(record.read_bytes().replace(b'"version":1', b'"version":2'))
+    with pytest.raises(SpoolError, match="version 2"):
+        spool.find(folder.job.id)
+
+
+def test_the_limit_counts_what_lies_in_the_spool(spool: Spool, folder: JobFolder):
+    before = spool.free_bytes()
+    folder.commit_page(1, acquired(folder, 1, b"x" * 400_000), ".png")
+    assert before - spool.free_bytes() >= 400_000
+    folder.commit_page(2, acquired(folder, 2, b"x" * 700_000), ".png")
+    with pytest.raises(SpoolError, match="full"):
+        spool.check_room()
+
+
+def test_a_state_folder_that_cannot_be_made(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SpoolError, match="state_dir"):
+        Spool(tmp_path / "file" / "state", 1).open()
