@@ -1,0 +1,138 @@
+"""What the agent and the acquisition process tell each other: one JSON object a line, over a socket pair.
+
+JSON, not pickle: whatever a crashing C library leaves behind is refused by its type and never executed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from dsm_device import errors
+from dsm_device.hardware import Capabilities, Frame, OptionValue, ScannerInfo, ScanSettings
+from dsm_device.imaging.formats import PageSpec
+
+# ----------------------------------------------------------------------------------- to the worker
+
+
+class ListScanners(msgspec.Struct, frozen=True, tag=True):
+    """Answered by :class:`Scanners` or :class:`Failed`."""
+
+    driver: str
+
+
+class Open(msgspec.Struct, frozen=True, tag=True):
+    """Open a scanner; answered by :class:`Opened` or :class:`Failed`."""
+
+    driver: str
+    device: str
+    options: dict[str, OptionValue]
+    scratch: Path
+
+
+class Scan(msgspec.Struct, frozen=True, tag=True):
+    """Acquire images into ``folder``; answered by page messages and one :class:`Finished` or :class:`Failed`."""
+
+    settings: ScanSettings
+    spec: PageSpec
+    folder: Path
+
+
+class Cancel(msgspec.Struct, frozen=True, tag=True):
+    """Stop as soon as possible; ends in ``Failed`` with ``Cancelled`` unless the last page was already in."""
+
+
+# --------------------------------------------------------------------------------- from the worker
+
+
+class Scanners(msgspec.Struct, frozen=True, tag=True):
+    found: tuple[ScannerInfo, ...]
+
+
+class Opened(msgspec.Struct, frozen=True, tag=True):
+    capabilities: Capabilities
+
+
+class PageStarted(msgspec.Struct, frozen=True, tag=True):
+    """Image ``n`` (from 1) has begun to arrive."""
+
+    n: int
+    frame: Frame
+
+
+class Progress(msgspec.Struct, frozen=True, tag=True):
+    """``rows`` lines of image ``n`` have been acquired; sent a few times a second."""
+
+    n: int
+    rows: int
+
+
+class PageAcquired(msgspec.Struct, frozen=True, tag=True):
+    """The file of image ``n`` is complete at ``path`` (not yet synced).
+
+    ``missing_rows`` > 0: the scanner delivered fewer lines than it had announced; the rest is white.
+    """
+
+    n: int
+    path: Path
+    bytes: int
+    width_px: int
+    height_px: int
+    missing_rows: int
+
+
+class Finished(msgspec.Struct, frozen=True, tag=True):
+    """All images are in."""
+
+    images: int
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """An exception of :mod:`dsm_device.errors`, by the name of its class."""
+
+    error: str
+    message: str
+    remedy: str
+
+
+Command = ListScanners | Open | Scan | Cancel
+Report = Scanners | Opened | PageStarted | Progress | PageAcquired | Finished | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolBreach(Exception):
+    """The other process wrote something that is no message."""
+
+    line: bytes
+
+
+_commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
+_reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
+
+
+def encode(message: Command | Report) -> bytes:
+    return msgspec.json.encode(message) + b"\n"
+
+
+def decode_command(line: bytes) -> Command:
+    return _commands.decode(line)
+
+
+def decode_report(line: bytes) -> Report:
+    """Raises :class:`ProtocolBreach`."""
+    try:
+        return _reports.decode(line)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise ProtocolBreach(line) from error
+
+
+def failed(error: errors.DsmError) -> Failed:
+    return Failed(type(error).__name__, error.message, error.remedy)
+
+
+def raised(report: Failed) -> errors.DsmError:
+    """The exception that the worker reported, as an object of the same class."""
+    kind: type[errors.DsmError] = getattr(errors, report.error, errors.ScannerError)
+    return kind(report.message, report.remedy)

@@ -1,0 +1,167 @@
+"""The path of the rows inside the acquisition process: scanner thread → a few buffers → encoder thread.
+
+The scanner's thread reads straight into one buffer while the encoder works on another, and it starts the next
+page while the encoder still finishes the last one. There are :data:`BUFFERS` buffers, each of a strip of the
+encoder's, whatever the page's size: that, and what the encoder makes of one, is all the memory there is.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from dsm_device.errors import DsmError
+from dsm_device.hardware import Frame, Page
+from dsm_device.imaging.formats import PageSpec
+from dsm_device.imaging.page import PageWriter, lines_per_block, open_page
+
+from .messages import PageAcquired
+
+BUFFERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    n: int
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    buffer: bytearray
+    length: int
+
+
+class _End:
+    pass
+
+
+class _Stop:
+    pass
+
+
+_Item = _Begin | _Block | _End | _Stop
+
+
+class PageFlow:
+    """Encodes the pages that the scanner's thread feeds to it, in a thread of its own.
+
+    ``on_page`` is called in that thread for each complete page, ``on_error`` once if encoding fails; after
+    that :meth:`feed` raises the same error.
+    """
+
+    def __init__(
+        self,
+        spec: PageSpec,
+        folder: Path,
+        on_page: Callable[[PageAcquired], None],
+        on_error: Callable[[], None],
+    ) -> None:
+        self._spec = spec
+        self._folder = folder
+        self._on_page = on_page
+        self._on_error = on_error
+        self._items: queue.Queue[_Item] = queue.Queue()
+        self._free: queue.Queue[bytearray] = queue.Queue()
+        self._error: Exception | None = None
+        self._buffer_bytes = 0
+        self._thread = threading.Thread(target=self._encode, name="encoder", daemon=True)
+
+    def __enter__(self) -> PageFlow:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait until everything fed so far is encoded; a page without its end is discarded."""
+        self._items.put(_Stop())
+        self._thread.join()
+
+    def feed(self, n: int, page: Page) -> Iterator[int]:
+        """Read ``page`` to its end, in the scanner's thread; yields the number of lines after each block."""
+        frame = page.frame
+        self._fit_buffers(frame)
+        self._items.put(_Begin(n, frame))
+        lines = 0
+        while True:
+            buffer = self._take_buffer()
+            length = page.read_into(memoryview(buffer))
+            if not length:
+                self._free.put(buffer)
+                break
+            lines += length // frame.bytes_per_line
+            self._items.put(_Block(buffer, length))
+            yield lines
+        self._items.put(_End())
+
+    def finish(self) -> None:
+        """Wait for the encoder and raise what went wrong there."""
+        self._items.put(_Stop())
+        self._thread.join()
+        self._raise_error()
+
+    def _take_buffer(self) -> bytearray:
+        buffer = self._free.get()
+        self._raise_error()
+        return buffer
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _fit_buffers(self, frame: Frame) -> None:
+        """Give the buffers a size for this frame; those in use are collected first."""
+        lines = lines_per_block(self._spec, frame)
+        size = lines * frame.bytes_per_line
+        if size == self._buffer_bytes:
+            return
+        for _ in range(BUFFERS if self._buffer_bytes else 0):
+            self._take_buffer()
+        for _ in range(BUFFERS):
+            self._free.put(bytearray(size))
+        self._buffer_bytes = size
+
+    # ------------------------------------------------------------------------------ encoder's thread
+
+    def _encode(self) -> None:
+        try:
+            while not isinstance(item := self._items.get(), _Stop):
+                if isinstance(item, _Begin):
+                    self._encode_page(item)
+        except Exception as error:
+            self._error = error
+            self._on_error()
+            self._release_scanner_thread()
+
+    def _encode_page(self, begin: _Begin) -> None:
+        path = self._folder / f"page-{begin.n:05d}.part"
+        writer = open_page(path, self._spec, begin.frame)
+        try:
+            complete = self._write_blocks(writer)
+            if complete:
+                file = writer.finish()
+        except BaseException:
+            with suppress(DsmError):
+                writer.discard()
+            raise
+        if not complete:
+            writer.discard()
+            self._items.put(_Stop())
+            return
+        self._on_page(
+            PageAcquired(begin.n, path, file.size_bytes, file.width_px, file.height_px, file.missing_rows)
+        )
+
+    def _write_blocks(self, writer: PageWriter) -> bool:
+        """True at the page's end, False if the flow stops in the middle of the page."""
+        while isinstance(item := self._items.get(), _Block):
+            writer.write(memoryview(item.buffer)[: item.length])
+            self._free.put(item.buffer)
+        return isinstance(item, _End)
+
+    def _release_scanner_thread(self) -> None:
+        """It may wait for a buffer; give it one, so that it looks at the error."""
+        self._free.put(bytearray(0))

@@ -1,0 +1,58 @@
+"""tiff-single-uncompressed and tiff-single-g4: TIFF 6.0, chunky, in strips, written by libtiff."""
+
+from __future__ import annotations
+
+from typing import BinaryIO, Final
+
+from dsm_device.hardware import ColorProcessing
+from dsm_device.imaging.formats import PageSpec
+from dsm_device.imaging.libtiff import Tag, TiffFile
+from dsm_device.imaging.strips import Strip
+
+_COMPRESSIONS: Final = {"tiff-single-uncompressed": 1, "tiff-single-g4": 4}
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
+_TOP_LEFT: Final = 1
+_CHUNKY: Final = 1
+_INCH: Final = 2
+
+
+class TiffEncoder:
+    """Writes one page. Every strip but the last has ``strip_lines`` lines."""
+
+    def __init__(self, file: BinaryIO, spec: PageSpec, strip_lines: int) -> None:
+        self._strips = 0
+        self._lines = 0
+        self._tiff = TiffFile(file.fileno())
+        for tag, value in (
+            (Tag.IMAGE_WIDTH, spec.width_px),
+            (Tag.BITS_PER_SAMPLE, spec.color.bits_per_sample),
+            (Tag.SAMPLES_PER_PIXEL, spec.color.channels),
+            (Tag.COMPRESSION, _COMPRESSIONS[spec.format]),
+            (Tag.PHOTOMETRIC_INTERPRETATION, _photometric(spec.color)),
+            (Tag.ORIENTATION, _TOP_LEFT),
+            (Tag.PLANAR_CONFIGURATION, _CHUNKY),
+            (Tag.ROWS_PER_STRIP, strip_lines),
+            (Tag.RESOLUTION_UNIT, _INCH),
+        ):
+            self._tiff.set(tag, value)
+        self._tiff.set_resolution(spec.x_dpi, spec.y_dpi)
+
+    def encode(self, strip: Strip, lines: int) -> None:
+        self._lines += lines
+        # The page grows strip by strip, so its height need not be known before its end.
+        self._tiff.set(Tag.IMAGE_LENGTH, self._lines)
+        self._tiff.write_strip(self._strips, strip)
+        self._strips += 1
+
+    def finish(self, height_px: int) -> None:  # noqa: ARG002 - known by now from the strips
+        self._tiff.end_page()
+
+    def close(self) -> None:
+        self._tiff.close()
+
+
+def _photometric(color: ColorProcessing) -> int:
+    """Bilevel lines stay as they are delivered, 1 is black, which is also what fax decoders expect."""
+    if color is ColorProcessing.BLACK_AND_WHITE_1:
+        return _WHITE_IS_ZERO
+    return _RGB if color.channels == 3 else _BLACK_IS_ZERO
