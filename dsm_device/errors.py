@@ -18,6 +18,7 @@
     │   ├── AnswerLost                     sent, but no answer: the operation may have happened
     │   ├── ServerNotTrusted               TLS: nothing was sent
     │   ├── ServerProtocolError            an answer that no WS-DSP server gives
+    │   ├── ServerRefused                  an HTTP status without a SOAP answer
     │   └── ServerFault                    a SOAP fault, with its subcode
     └── Cancelled                      6   nobody needs to
 
@@ -27,6 +28,7 @@ the file system) become one of these at the edge where they arise.
 
 from __future__ import annotations
 
+import enum
 from typing import ClassVar
 
 
@@ -222,42 +224,98 @@ class ProcessUnusable(DirectoryError):
 # ------------------------------------------------------------------------------------------- server
 
 
+class Recovery(enum.Enum):
+    """What the client does after a failed operation (WS-DSP, faults and repeating safely).
+
+    The value says it to people. The retries of all but the last four are bounded, with back-off.
+    """
+
+    RETRY_LATER = "send the same again later"
+    RETRY_TWICE = "send the same again twice, then hold the job"
+    ASK_FIRST = "ask the server for the job before anything is repeated"
+    RELOCATE = "find the service's address anew, once, and send the same again"
+    NEW_JOB = "send all images again in a new post-scan job"
+    RELOAD_PROCESS = "read the scan process anew; if it has changed, begin a new job by it, else hold the job"
+    SUCCESS = "go on: what was asked for is already so"
+    STOP_ASKING = "ask no more: the server does not know or does not tell"
+    MARK_CANCELLED = "send no more: the job was cancelled at the server"
+    GIVE_UP = "hold the job until a person has done something"
+
+
+_AUTOMATIC = frozenset(
+    {Recovery.RETRY_LATER, Recovery.RETRY_TWICE, Recovery.ASK_FIRST, Recovery.RELOCATE, Recovery.NEW_JOB}
+)
+
+
 class ServerError(DsmError):
-    """The scan server cannot be used now. The pages stay in the spool."""
+    """The scan server cannot be used now. The pages stay in the spool.
+
+    ``recovery`` is what to do about it; where the operation makes a difference, it is given with the error.
+    """
 
     exit_code = 5
-    #: True where the same thing may work later without anybody's help.
-    temporary: bool = False
+    recovery: Recovery = Recovery.GIVE_UP
+    #: True where the server may have carried the operation out although it failed for us.
+    may_have_happened: bool = False
+
+    @property
+    def temporary(self) -> bool:
+        """True where the same thing may work later without anybody's help."""
+        return self.recovery in _AUTOMATIC
 
 
 class ServerUnreachable(ServerError):
     """No connection, or it broke before the request was complete; the operation has not happened."""
 
-    temporary = True
+    recovery = Recovery.RETRY_LATER
 
 
 class AnswerLost(ServerError):
-    """The request went out and no answer came back: the operation may have happened."""
+    """The request went out and no complete answer came back: the operation may have happened."""
 
-    temporary = True
+    may_have_happened = True
+
+    def __init__(self, message: str, remedy: str = "", *, recovery: Recovery = Recovery.ASK_FIRST) -> None:
+        super().__init__(message, remedy)
+        self.recovery = recovery
 
 
 class ServerNotTrusted(ServerError):
-    """The server's certificate did not pass; nothing was sent to it."""
+    """One side's certificate did not pass at the other; no message was processed."""
 
 
 class ServerProtocolError(ServerError):
     """The answer is not what a WS-DSP server gives (garbage, too large, wrong RelatesTo, a redirect …)."""
 
+    may_have_happened = True
+
+    def __init__(self, message: str, remedy: str = "", *, recovery: Recovery = Recovery.GIVE_UP) -> None:
+        super().__init__(message, remedy)
+        self.recovery = recovery
+
+
+class ServerRefused(ServerError):
+    """An HTTP ``status`` without a SOAP message: 401, 403, 404, 413, 503 and the like."""
+
+    def __init__(self, message: str, remedy: str = "", *, status: int, recovery: Recovery) -> None:
+        super().__init__(message, remedy)
+        self.status = status
+        self.recovery = recovery
+        # 503 comes before anything is done; behind the others a gateway or a half-done service may stand.
+        self.may_have_happened = status >= 500 and status != 503
+
 
 class ServerFault(ServerError):
-    """A SOAP fault. ``subcode`` is the local name, ``code`` is ``Sender`` or ``Receiver``."""
+    """A SOAP fault; the operation has not happened.
 
-    def __init__(self, message: str, remedy: str = "", *, code: str, subcode: str, temporary: bool) -> None:
+    ``code`` is ``Sender``, ``Receiver`` or another code of SOAP 1.2, ``subcode`` a local name, "" for none.
+    """
+
+    def __init__(self, message: str, remedy: str = "", *, code: str, subcode: str, recovery: Recovery) -> None:
         super().__init__(message, remedy)
         self.code = code
         self.subcode = subcode
-        self.temporary = temporary
+        self.recovery = recovery
 
 
 class Cancelled(DsmError):

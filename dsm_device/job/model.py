@@ -13,6 +13,11 @@ import msgspec
 FORMAT_VERSION = 1
 
 
+def new_job_id(now: datetime, random: str) -> str:
+    """An identifier that starts with the local time, so that jobs sort; ``random`` makes it the only one."""
+    return f"{now.astimezone():%Y%m%d-%H%M%S}-{random}"
+
+
 class JobState(StrEnum):
     """How far a job has come, in the order of a job that goes well."""
 

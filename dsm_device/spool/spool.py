@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
-from collections.abc import Iterator
-from datetime import UTC, datetime
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 
@@ -20,7 +20,6 @@ from dsm_device.errors import SpoolError
 from dsm_device.job.model import FORMAT_VERSION, Job, JobState, SpooledPage
 
 RECORD = "job.json"
-SCRATCH = "scratch"
 #: Kept free on the disk beyond the spool's own limit, so that the machine stays usable.
 RESERVE_BYTES = 50_000_000
 
@@ -40,19 +39,19 @@ class Spool:
             probe.write_bytes(b"")
             probe.unlink()
 
-    def new_job_id(self, now: datetime) -> str:
-        """An identifier that no other job has; it starts with the local time, so that it sorts."""
-        return f"{now.astimezone():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    def scratch(self) -> TemporaryDirectory[str]:
+        """A folder for a driver's temporary files, on the spool's disk; a context manager that removes it."""
+        with _translated(self._root, "cannot be written"):
+            return TemporaryDirectory(prefix=".scratch-", dir=self._root)
 
     def create(self, job: Job) -> JobFolder:
         """A folder for ``job``, with its record."""
         path = self._root / job.id
         with _translated(path, "cannot be created"):
             path.mkdir(mode=0o700)
-            (path / SCRATCH).mkdir(mode=0o700)
         _sync_folder(self._root)
         folder = JobFolder(path, job)
-        folder.record(job)
+        folder.update(lambda _: job)
         return folder
 
     def jobs(self) -> Iterator[JobFolder]:
@@ -104,32 +103,30 @@ class Spool:
 
 
 class JobFolder:
-    """One job on disk. ``job`` is always what the record says."""
+    """One job on disk. ``job`` is always what the record says. Its methods may be called from any thread:
+    pages are committed and confirmed side by side."""
 
     def __init__(self, path: Path, job: Job) -> None:
         self.path = path
         self.job = job
-
-    @property
-    def scratch(self) -> Path:
-        """For the driver's temporary files."""
-        return self.path / SCRATCH
+        self._lock = threading.Lock()
 
     def file(self, page: SpooledPage) -> Path:
         return self.path / page.file
 
-    def record(self, job: Job) -> None:
-        """Replace the record, atomically and synced."""
+    def update(self, change: Callable[[Job], Job]) -> None:
+        """Replace the record by what ``change`` makes of it, atomically and synced."""
         target = self.path / RECORD
         temporary = self.path / (RECORD + ".part")
-        with _translated(target, "cannot be written"):
-            with open(temporary, "wb", opener=_private) as file:  # noqa: PTH123 - Path.open has no opener
+        with self._lock, _translated(target, "cannot be written"):
+            job = change(self.job)
+            with open(temporary, "wb", opener=_private) as file:
                 file.write(msgspec.json.encode(job))
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(target)
-        _sync_folder(self.path)
-        self.job = job
+            _sync_folder(self.path)
+            self.job = job
 
     def commit_page(self, n: int, acquired: Path, suffix: str) -> SpooledPage:
         """Make the acquired file a page of the job: sync, rename, record."""
@@ -141,28 +138,24 @@ class JobFolder:
             acquired.rename(target)
         _sync_folder(self.path)
         page = SpooledPage(n, target.name, size)
-        self.record(self.job.with_page(page))
+        self.update(lambda job: job.with_page(page))
         return page
 
     def mark_sent(self, page: SpooledPage) -> None:
         """Record that the server has confirmed the page."""
-        self.record(self.job.with_page(msgspec.structs.replace(page, sent=True)))
+        self.update(lambda job: job.with_page(msgspec.structs.replace(page, sent=True)))
 
     def set_state(self, state: JobState, error: str = "") -> None:
-        self.record(self.job.with_state(state, error))
+        self.update(lambda job: job.with_state(state, error))
 
     def set_token(self, token: str) -> None:
-        self.record(self.job.with_token(token))
+        self.update(lambda job: job.with_token(token))
 
     def remove(self) -> None:
         """Delete the job with its pages: the record goes first, so that no half of a job is ever found."""
         with _translated(self.path, "cannot be deleted"):
             (self.path / RECORD).unlink(missing_ok=True)
             shutil.rmtree(self.path)
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _private(path: str, flags: int) -> int:

@@ -98,4 +98,4 @@ def resolve_qname(value: str, element: etree._Element) -> tuple[str, str]:
 
 def serialize(root: etree._Element) -> bytes:
     """UTF-8 with XML declaration, without BOM, as every DSM message is written."""
-    return etree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return b'<?xml version="1.0" encoding="utf-8"?>' + etree.tostring(root, encoding="utf-8")

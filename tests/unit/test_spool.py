@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def spool(tmp_path: Path) -> Spool:
 
 @pytest.fixture
 def folder(spool: Spool) -> JobFolder:
-    return spool.create(a_job(spool.new_job_id(NOW)))
+    return spool.create(a_job("20261120-100000-0a1b2c"))
 
 
 def acquired(folder: JobFolder, n: int, data: bytes) -> Path:
@@ -74,6 +75,16 @@ def test_a_new_token_forgets_what_the_old_post_scan_job_had(folder: JobFolder):
     folder.set_token("second")
     assert folder.job.sent == 0
     assert folder.job.state is JobState.CREATED
+
+
+def test_pages_are_committed_and_confirmed_side_by_side(spool: Spool, folder: JobFolder):
+    first = folder.commit_page(1, acquired(folder, 1, b"1"), ".png")
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda n: folder.commit_page(n, acquired(folder, n, b"x"), ".png"), range(2, 30)))
+        threads.submit(folder.mark_sent, first).result()
+    pages = spool.find(folder.job.id).job.pages
+    assert [page.n for page in pages] == list(range(1, 30))
+    assert pages[0].sent
 
 
 def test_only_the_owner_can_read_it(spool: Spool, folder: JobFolder, tmp_path: Path):
