@@ -1,0 +1,78 @@
+"""What became of each setting of a ticket. Nothing is changed or left out without a word here.
+
+The same list is what WS-Scan reports as DocumentFinalParameters: an element's final value, ``Override`` where
+it replaces what was asked for, ``UsedDefault`` where nothing was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dsm_device.errors import TicketRefused
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One element (path as in ``--set``). ``asked`` is None where the ticket says nothing, ``used`` where the
+    setting is not applied at all; ``reason`` says why the two differ."""
+
+    element: str
+    asked: str | None
+    used: str | None
+    reason: str = ""
+
+    @property
+    def used_default(self) -> bool:
+        return self.asked is None
+
+    @property
+    def override(self) -> bool:
+        return self.asked is not None and self.asked != self.used
+
+    def __str__(self) -> str:
+        if not self.override:
+            return f"{self.element}: {self.used}"
+        used = "not applied" if self.used is None else f"used {self.used}"
+        return f"{self.element}: asked {self.asked}, {used}: {self.reason}"
+
+
+class Ledger:
+    """Every decision passes here, so that no locked value is ever met otherwise than exactly."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+
+    def settle(
+        self,
+        element: str,
+        asked: str | None,
+        used: str,
+        *,
+        locked: bool = False,
+        reason: str = "",
+        possible: str = "",
+    ) -> None:
+        """Record that ``element`` becomes ``used``. Raises ``TicketRefused`` if it is locked at another value."""
+        if locked and asked not in (None, used):
+            raise refusal(f"{element} must be {asked}, but {reason}", possible)
+        self.outcomes.append(Outcome(element, asked, used, "" if asked in (None, used) else reason))
+
+    def leave_out(self, element: str, asked: str, *, locked: bool, reason: str) -> None:
+        """Record that ``element`` is not applied. Raises ``TicketRefused`` if it is locked."""
+        if locked:
+            raise refusal(f"{element} must be honoured, but {reason}")
+        self.outcomes.append(Outcome(element, asked, None, reason))
+
+
+def refusal(message: str, possible: str = "") -> TicketRefused:
+    """The ticket cannot be met; ``possible`` says what could be."""
+    return TicketRefused(message, f"possible: {possible}" if possible else "")
+
+
+def listed(values: Iterable[object]) -> str:
+    """``values`` for a message, a long list cut in its middle."""
+    words = [str(value) for value in values]
+    if len(words) > 12:
+        words = [*words[:6], "…", *words[-5:]]
+    return ", ".join(words) or "none"
