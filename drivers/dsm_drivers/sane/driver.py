@@ -1,0 +1,102 @@
+"""The port's Driver and Scanner over libsane."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from pathlib import Path
+
+from dsm_device.errors import ScannerInvalid, ScannerNotFound
+from dsm_device.hardware import Capabilities, OptionValue, ScannerInfo, ScanSettings
+
+from .acquisition import SanePage, pages
+from .device import Delays, Device
+from .library import load
+from .setup import Setup
+
+
+class SaneDriver:
+    """libsane in this process. It is initialised at the first use and left when the process ends.
+
+    Backends keep the values of options over close and open, until the process ends: a job with other raw
+    options than the one before wants a process of its own.
+    """
+
+    def __init__(self, delays: Delays = Delays()) -> None:  # noqa: B008 - immutable
+        self._delays = delays
+        self._listed: dict[str, ScannerInfo] = {}
+
+    def scanners(self) -> list[ScannerInfo]:
+        """As the port says. May take seconds: every backend looks for its devices, some on the network."""
+        self._listed = {info.device: info for info in load().scanners()}
+        return list(self._listed.values())
+
+    def open(self, device: str, options: Mapping[str, OptionValue], scratch: Path) -> SaneScanner:
+        """As the port says; waits up to half a minute for a device that is busy.
+
+        A device opened by its name has a vendor and a model only if :meth:`scanners` was called before.
+        """
+        name = device or self._first()
+        opened = self._open(name)
+        try:
+            setup = Setup(opened, options, lambda: self._kind(name))
+        except BaseException:
+            opened.close()
+            raise
+        return SaneScanner(self._listed.get(name, ScannerInfo(name, "", "")), opened, setup, scratch)
+
+    def _first(self) -> str:
+        found = self.scanners()
+        if not found:
+            raise ScannerNotFound
+        return found[0].device
+
+    def _open(self, name: str) -> Device:
+        try:
+            return Device(load(), name, self._delays)
+        except ScannerInvalid as error:
+            # sane_open has no other status for a device that is not there (SANE standard 1.06, 4.3.3).
+            raise ScannerNotFound(f"there is no scanner {name} ({error.message})") from error
+
+    def _kind(self, name: str) -> str:
+        """SANE_Device.type, which only the list of all devices tells."""
+        if name not in self._listed:
+            self.scanners()
+        info = self._listed.get(name)
+        return info.kind if info else ""
+
+
+class SaneScanner:
+    """An opened SANE device."""
+
+    def __init__(self, info: ScannerInfo, device: Device, setup: Setup, scratch: Path) -> None:
+        self._info = info
+        self._device = device
+        self._setup = setup
+        self._scratch = scratch
+        self._job: Generator[SanePage, None, None] | None = None
+
+    def capabilities(self) -> Capabilities:
+        """As the port says. Ends a job that is under way."""
+        self._end_job()
+        return Capabilities(self._info, self._setup.sources())
+
+    def pages(self, settings: ScanSettings) -> Generator[SanePage, None, None]:
+        """As the port says. Ends a job that is under way; :meth:`cancel` counts from this call on."""
+        self._end_job()
+        self._device.begin()
+        self._job = pages(self._device, self._setup, settings, self._scratch)
+        return self._job
+
+    def cancel(self) -> None:
+        """As the port says."""
+        self._device.interrupt()
+
+    def close(self) -> None:
+        """As the port says. Ends a job that is under way."""
+        self._end_job()
+        self._device.close()
+
+    def _end_job(self) -> None:
+        if self._job is not None:
+            self._job.close()
+            self._job = None

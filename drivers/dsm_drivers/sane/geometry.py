@@ -1,0 +1,203 @@
+"""The scan area: options in mm or in pixels against areas in 1/1000 inch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from dsm_device.errors import ScannerMismatch
+from dsm_device.hardware import MIL_PER_INCH, MM_PER_MIL
+
+from .library import Parameters
+from .options import FIXED_TOLERANCE, Kind, Option, Options, Range, Unit
+
+SMALLEST_MIL = 100
+#: What the pixels of a device are taken for that tells neither resolution nor millimetres (cameras).
+_ASSUMED_DPI = 300
+_TOLERANCE_MIL = 1.5 / MM_PER_MIL
+_TOLERATED_STEPS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """The names of the options of one direction."""
+
+    near: str
+    far: str
+    page: str
+
+
+ACROSS = Direction("tl-x", "br-x", "page-width")
+ALONG = Direction("tl-y", "br-y", "page-height")
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How short and how long the area can be in one direction."""
+
+    minimum_mil: int
+    maximum_mil: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of one direction that is to be scanned, on a sheet of ``sheet_mil`` (0: nobody says)."""
+
+    direction: Direction
+    start_mil: int
+    length_mil: int
+    sheet_mil: int
+    dpi: int
+
+    @property
+    def end_mil(self) -> int:
+        return self.start_mil + self.length_mil
+
+
+def read_extent(options: Options, direction: Direction, dpi: int, *, with_page: bool) -> Extent | None:
+    """What the options of one direction allow; None where it cannot be set.
+
+    ``with_page``: the sheet's size limits the area too, and can be raised.
+    """
+    far = options.usable(direction.far)
+    if far is None:
+        return None
+    near = options.usable(direction.near)
+    origin = _bounds(options, near).minimum if near else 0
+    limits = _bounds(options, far)
+    longest_mil = _floor_mil(far, limits.maximum - origin, dpi)
+    page = options.usable(direction.page) if with_page else None
+    if page:
+        longest_mil = max(longest_mil, _floor_mil(page, _bounds(options, page).maximum, dpi))
+    shortest = limits.minimum - origin
+    shortest_mil = math.ceil(shortest * _mil_per_unit(far, dpi)) if shortest > 0 else SMALLEST_MIL
+    return Extent(min(shortest_mil, longest_mil), longest_mil)
+
+
+def fixed_dpi(options: Options, parameters: Parameters) -> int:
+    """The resolution of a device that has no option for it: its pixels over its millimetres."""
+    near, far = options.usable(ACROSS.near), options.usable(ACROSS.far)
+    end = options.value(far) if far and far.unit is Unit.MM else None
+    start = options.value(near) if near else 0
+    if not isinstance(end, int | float) or not isinstance(start, int | float) or end <= start:
+        return _ASSUMED_DPI
+    return max(1, round(parameters.pixels_per_line * MIL_PER_INCH * MM_PER_MIL / (end - start)))
+
+
+def set_page(options: Options, span: Span) -> None:
+    """Raise the sheet's size so that it holds the area: backends cut the area, or centre it, by the sheet."""
+    page = options.usable(span.direction.page)
+    if page is None:
+        return
+    limits = _bounds(options, page)
+    wanted = max(span.sheet_mil, span.end_mil) / _mil_per_unit(page, span.dpi)
+    options.set(page, page.number(limits.ceiling(wanted)))
+
+
+def set_spans(options: Options, spans: tuple[Span, ...]) -> None:
+    """Set the area. It is opened first, so that no state between is refused as too small or turned round."""
+    for span in spans:
+        near, far = options.usable(span.direction.near), options.usable(span.direction.far)
+        if near:
+            _set(options, near, _bounds(options, near).minimum)
+        if far:
+            limits = _bounds(options, far)
+            _set(options, far, limits.floor(limits.maximum))
+    for span in spans:
+        far = options.usable(span.direction.far)
+        if far:
+            _set(options, far, _end(far, _bounds(options, far), span.end_mil / _mil_per_unit(far, span.dpi)))
+    for span in spans:
+        near = options.usable(span.direction.near)
+        if near:
+            _set(
+                options, near, _start(near, _bounds(options, near), span.start_mil / _mil_per_unit(near, span.dpi))
+            )
+
+
+def delivered_px(options: Options, span: Span) -> float | None:
+    """The length that the device has set, in pixels; None where it cannot be set or read.
+
+    ``ScannerMismatch`` if that is not the area asked for, but for rounding.
+    """
+    far, near = options.usable(span.direction.far), options.usable(span.direction.near)
+    end = options.value(far) if far else None
+    start = options.value(near) if near else 0
+    if far is None or not isinstance(end, int | float) or not isinstance(start, int | float):
+        return None
+    scale = _mil_per_unit(far, span.dpi)
+    tolerance_mil = max(_TOLERANCE_MIL, _TOLERATED_STEPS * _bounds(options, far).quant * scale)
+    for asked_mil, delivered_mil in ((span.start_mil, start * scale), (span.end_mil, end * scale)):
+        if abs(asked_mil - delivered_mil) > tolerance_mil:
+            raise ScannerMismatch(
+                f"the area {_mm(span.start_mil)} to {_mm(span.end_mil)} mm was asked for "
+                f"({span.direction.near}, {span.direction.far}), the scanner took "
+                f"{_mm(start * scale)} to {_mm(end * scale)} mm"
+            )
+    return (end - start) * scale * span.dpi / MIL_PER_INCH
+
+
+def check_fixed(span: Span, extent: Extent) -> None:
+    """An area that cannot be set must have been asked for as it is."""
+    if span.start_mil > _TOLERANCE_MIL or not (
+        extent.minimum_mil - _TOLERANCE_MIL <= span.length_mil <= extent.maximum_mil + _TOLERANCE_MIL
+    ):
+        raise ScannerMismatch(
+            f"the area {_mm(span.start_mil)} to {_mm(span.end_mil)} mm was asked for, "
+            f"the scanner always takes 0 to {_mm(extent.maximum_mil)} mm"
+        )
+
+
+def _set(options: Options, option: Option, value: float) -> None:
+    options.set(option, option.number(value))
+
+
+def _end(option: Option, limits: Range, value: float) -> float:
+    """The legal end for ``value``: down to the grid, but where there is none not by a cut-off digit.
+
+    Backends work out pixels from SANE_Fixed and cut off: 215.9 mm would come to one pixel less than 8.5 inch.
+    """
+    if option.words:
+        return _nearest(option, value)
+    if option.kind is Kind.FIXED and limits.quant <= 0:
+        return limits.floor(math.ceil(value * 65536) / 65536)
+    return _whole_steps(option, limits).floor(value)
+
+
+def _start(option: Option, limits: Range, value: float) -> float:
+    if option.words:
+        return _nearest(option, value)
+    if option.kind is Kind.FIXED and limits.quant <= 0:
+        return limits.floor(math.floor(value * 65536) / 65536)
+    return _whole_steps(option, limits).nearest(value)
+
+
+def _nearest(option: Option, value: float) -> float:
+    return min(option.words, key=lambda each: abs(each - value))
+
+
+def _whole_steps(option: Option, limits: Range) -> Range:
+    quant = max(limits.quant, 1) if option.kind is Kind.INT else limits.quant
+    return Range(limits.minimum, limits.maximum, quant)
+
+
+def _bounds(options: Options, option: Option) -> Range:
+    """The constraint as a range; an option without one goes as far as it stands now."""
+    if isinstance(option.constraint, Range):
+        return option.constraint
+    if option.words:
+        return Range(min(option.words), max(option.words))
+    present = options.value(option)
+    return Range(0, present if isinstance(present, int | float) else 0)
+
+
+def _mil_per_unit(option: Option, dpi: int) -> float:
+    return MIL_PER_INCH / dpi if option.unit is Unit.PIXEL else 1 / MM_PER_MIL
+
+
+def _floor_mil(option: Option, length: float, dpi: int) -> int:
+    return math.floor((length + FIXED_TOLERANCE) * _mil_per_unit(option, dpi))
+
+
+def _mm(mil: float) -> str:
+    return f"{mil * MM_PER_MIL:.1f}"

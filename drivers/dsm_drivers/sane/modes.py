@@ -1,0 +1,126 @@
+"""Which ``mode`` and ``depth`` of a SANE device give which wscn:ColorProcessing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dsm_device.errors import DriverError
+from dsm_device.hardware import ColorProcessing
+
+from .device import Device
+from .library import Parameters
+from .names import Spellings
+from .options import Options
+
+GRAY, RGB, RED, GREEN, BLUE = range(5)
+PLANES = (RED, GREEN, BLUE)
+
+_LINEART = Spellings(
+    ("lineart", "binary", "black&white", "monochrome", "bitonal", "threshold"),
+    parts=("lineart", "black&white", "blackandwhite"),
+    without=("color", "colour", "halftone"),
+)
+_GRAY = Spellings(
+    ("gray", "grayscale", "truegray", "8bitgray"),
+    parts=("gray", "grey"),
+    without=("error", "diffusion", "dither", "halftone", "16bit"),
+)
+_DEEP_GRAY = Spellings(("16bitgray", "16bitsgray"))
+_COLOR = Spellings(
+    ("color", "24bitcolor", "24bitcolor[fast]", "rgb"),
+    parts=("color", "colour", "rgb"),
+    without=("lineart", "halftone", "dither", "48bit", "16bit", "infrared"),
+)
+_DEEP_COLOR = Spellings(("48bitcolor", "48bitscolor"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """``implied``: the mode alone gives this depth where ``depth`` cannot be set."""
+
+    color: ColorProcessing
+    spellings: Spellings
+    implied: bool
+
+    @property
+    def depth(self) -> int:
+        return self.color.bits_per_sample
+
+
+#: The first rule of a colour that a device satisfies is taken.
+_RULES = (
+    _Rule(ColorProcessing.BLACK_AND_WHITE_1, _LINEART, implied=True),
+    _Rule(ColorProcessing.BLACK_AND_WHITE_1, _GRAY, implied=False),
+    _Rule(ColorProcessing.GRAYSCALE_8, _GRAY, implied=True),
+    _Rule(ColorProcessing.GRAYSCALE_16, _DEEP_GRAY, implied=True),
+    _Rule(ColorProcessing.GRAYSCALE_16, _GRAY, implied=False),
+    _Rule(ColorProcessing.RGB_24, _COLOR, implied=True),
+    _Rule(ColorProcessing.RGB_48, _DEEP_COLOR, implied=True),
+    _Rule(ColorProcessing.RGB_48, _COLOR, implied=False),
+)
+_COLOR_OF_FRAME: dict[tuple[int, int], ColorProcessing] = {
+    (GRAY, 1): ColorProcessing.BLACK_AND_WHITE_1,
+    (GRAY, 8): ColorProcessing.GRAYSCALE_8,
+    (GRAY, 16): ColorProcessing.GRAYSCALE_16,
+    **{(frame, 8): ColorProcessing.RGB_24 for frame in (RGB, *PLANES)},
+    **{(frame, 16): ColorProcessing.RGB_48 for frame in (RGB, *PLANES)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModeChoice:
+    """How a kind of pixel is chosen. None: there is nothing to set."""
+
+    mode: str | None
+    depth: int | None
+
+    def select(self, options: Options) -> None:
+        if self.mode is not None:
+            options.settle("mode", self.mode)
+        if self.depth is not None:
+            options.settle("depth", self.depth)
+
+
+def color_of(parameters: Parameters) -> ColorProcessing | None:
+    """What a frame holds, None where there is no name for it. A plane of three counts as colour."""
+    return _COLOR_OF_FRAME.get((parameters.format, parameters.depth))
+
+
+def mode_choices(options: Options, device: Device) -> dict[ColorProcessing, ModeChoice]:
+    """What the source that is set now delivers in hardware. Changes ``mode`` and ``depth``."""
+    found: dict[ColorProcessing, ModeChoice] = {}
+    for rule in _RULES:
+        if rule.color not in found and (choice := _choice(options, rule)):
+            found[rule.color] = choice
+    return found or _unnamed_choices(options, device)
+
+
+def _choice(options: Options, rule: _Rule) -> ModeChoice | None:
+    option = options.usable("mode")
+    mode = rule.spellings.find(option.strings if option else ())
+    if mode is None:
+        return None
+    options.settle("mode", mode)
+    depth = options.usable("depth")
+    if depth and depth.holds(rule.depth):
+        return ModeChoice(mode, rule.depth)
+    # 8 is what a mode's bare name means; where other depths are offered without it, it is not to be had.
+    return ModeChoice(mode, None) if rule.implied and not (depth and rule.depth == 8) else None
+
+
+def _unnamed_choices(options: Options, device: Device) -> dict[ColorProcessing, ModeChoice]:
+    """Where no mode is known by name: what the device says that it would deliver as it stands."""
+    option = options.usable("depth")
+    depths = [depth for depth in (1, 8, 16) if option and option.holds(depth)]
+    found: dict[ColorProcessing, ModeChoice] = {}
+    for choice in [ModeChoice(None, depth) for depth in depths] or [ModeChoice(None, None)]:
+        choice.select(options)
+        color = color_of(device.parameters())
+        if color is not None:
+            found[color] = choice
+    if not found:
+        raise DriverError(
+            f"the scanner {device.name} delivers pixels of a kind that has no name here",
+            "choose a gray or colour `mode` in [scanner.options]",
+        )
+    return found

@@ -1,0 +1,29 @@
+"""A private libsane with the `test` backend for the drivers under test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TEST_CONF = """\
+number_of_devices 2
+geometry_max 420
+geometry_quant 0
+"""
+
+
+@pytest.fixture(scope="session")
+def sane_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SANE_CONFIG_DIR. libsane reads it once in a process, at its first use."""
+    folder = tmp_path_factory.mktemp("sane.d")
+    (folder / "dll.conf").write_text("test\n")
+    (folder / "test.conf").write_text(TEST_CONF)
+    return folder
+
+
+@pytest.fixture
+def private_sane(sane_config: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("SANE_CONFIG_DIR", str(sane_config))
+    return
