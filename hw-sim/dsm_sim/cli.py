@@ -1,0 +1,211 @@
+"""``dsm-device sim``: the simulated counterparts on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from dsm_sim.certificates import Credentials, open_authority
+from dsm_sim.peers.scan_server import Happening, Report, ScanServer, ScanServerOptions
+from dsm_sim.peers.scan_server.processes import load_processes
+
+_PROGRAM: Final = "dsm-device sim"
+_OK, _USAGE = 0, 2
+_DSM_PORT: Final = 5362
+
+
+class _UsageError(Exception):
+    """What cannot be started; one line for a person."""
+
+
+def main(argv: list[str]) -> int:
+    """Runs a simulated peer until SIGINT or SIGTERM. Returns 0, or 2 for usage and configuration."""
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else _USAGE
+    try:
+        return asyncio.run(_serve(_options(arguments), arguments))
+    except (_UsageError, OSError) as error:
+        sys.stderr.write(f"{_PROGRAM}: {error}\n")
+        return _USAGE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=_PROGRAM, description="Simulated counterparts of a DSM device.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    server = commands.add_parser(
+        "server",
+        help="a scan server with a certificate authority of its own",
+        description="A scan server for a desk or a test: stores what it is sent and says what was wrong with it. "
+        "SIGUSR1 prints the report so far, SIGINT or SIGTERM the last one.",
+    )
+    add = server.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    add(
+        "--port", type=_port, default=_DSM_PORT, help="TCP and UDP port, 0 for any free one (default: %(default)s)"
+    )
+    add("--name", action="append", metavar="FQDN", help="DNS name of the server, repeatable (default: localhost)")
+    add("--out", type=Path, default=Path("sim-scan-server"), metavar="DIR", help="output (default: ./%(default)s)")
+    add("--processes", type=Path, metavar="DIR", help="scan processes that jobs are compared with (default: none)")
+    add("--tls", type=Path, metavar="DIR", help="certificate authority and certificates (default: OUT/tls)")
+    add("--user", action="append", type=_user, metavar="SID=USER@DOMAIN", help="name of a user, repeatable")
+    add("--report", type=Path, metavar="FILE", help="write the report here as JSON")
+    add("--read-rate", type=_positive, metavar="N", help="read requests at N bytes a second")
+    add(
+        "--require-client-cert", action="store_true", help="admit only clients with a certificate of the authority"
+    )
+    add("--no-udp", action="store_true", help="do not answer probes by UDP")
+    add("--json", action="store_true", help="JSON lines on standard output; the first one says that it is ready")
+    return parser
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65_535:
+        raise ValueError
+    return number
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _user(text: str) -> tuple[str, str]:
+    sid, equals, name = text.partition("=")
+    if not (sid.startswith("S-1-") and equals and name):
+        raise ValueError
+    return sid, name
+
+
+def _options(arguments: argparse.Namespace) -> ScanServerOptions:
+    if arguments.processes and not arguments.processes.is_dir():
+        raise _UsageError(f"{arguments.processes} is no folder: name one with scan processes (*.xml)")
+    return ScanServerOptions(
+        out=arguments.out,
+        host=arguments.host,
+        port=arguments.port,
+        names=tuple(arguments.name or ("localhost",)),
+        tls=arguments.tls,
+        require_client_cert=arguments.require_client_cert,
+        processes=arguments.processes,
+        probe_by_udp=not arguments.no_udp,
+        read_rate=arguments.read_rate,
+        users=dict(arguments.user or ()),
+        tell=(_JsonLines() if arguments.json else _PlainLines()).tell,
+    )
+
+
+async def _serve(options: ScanServerOptions, arguments: argparse.Namespace) -> int:
+    stop = asyncio.Event()
+    server = ScanServer(options)
+    try:
+        await server.__aenter__()
+    except OSError as error:
+        place = f"port {options.port} on {options.host}"
+        raise _UsageError(f"cannot listen on {place}: {error.strerror or error}: choose another --port") from error
+    say = _say_json if arguments.json else _say_text
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGUSR1, lambda: say(server.report()))
+    _announce(server, options, is_json=arguments.json)
+    await stop.wait()
+    await server.__aexit__(None, None, None)
+    report = server.report()
+    if arguments.report:
+        arguments.report.write_text(json.dumps(report.as_json(), indent=2) + "\n", "utf-8")
+    say(report)
+    return _OK
+
+
+# --------------------------------------------------------------------------------------------- output
+
+
+def _line(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _say_json(report: Report) -> None:
+    _line(json.dumps({"event": "report", **report.as_json()}))
+
+
+def _say_text(report: Report) -> None:
+    _line(report.as_text())
+
+
+def _announce(server: ScanServer, options: ScanServerOptions, *, is_json: bool) -> None:
+    client = open_authority(server.ca_file.parent).client("device") if options.require_client_cert else None
+    if is_json:
+        ready = {"event": "ready", "address": server.address, "port": server.port, "name": server.fqdn}
+        _line(json.dumps({**ready, "ca_file": str(server.ca_file), "output": str(server.output)}))
+        return
+    _line(f"scan server   {server.address} (listening on {options.host})")
+    _line(f"trust         {server.ca_file}")
+    _line(f"output        {server.output}")
+    _line("\nconfig.toml of the device:\n")
+    _line(_configuration(server, options, client))
+    if options.processes:
+        usable, problems = load_processes(options.processes)
+        _line(f"{len(usable)} scan process(es) to compare with in {options.processes}")
+        for problem in problems:
+            _line(f"  not usable: {problem}")
+
+
+def _configuration(server: ScanServer, options: ScanServerOptions, client: Credentials | None) -> str:
+    lines = ["    [scan_server]", f"    port = {server.port}", f'    ca_file = "{server.ca_file}"']
+    if client:
+        lines += [f'    client_cert = "{client.certificate}"', f'    client_key = "{client.key}"']
+    if options.processes:
+        folder = options.processes.absolute()
+        lines += ["", "    [directory]", '    source = "files"', f'    path = "{folder}"']
+    return "\n".join([*lines, "", f"ScanRepository in a scan process: {server.fqdn}", ""])
+
+
+class _JsonLines:
+    """Everything that happens, one object a line."""
+
+    def tell(self, happening: Happening) -> None:
+        _line(json.dumps(dict(happening)))
+
+
+@dataclass
+class _PlainLines:
+    """One line a page, a violation, and each new state of a job."""
+
+    _states: dict[object, object] = field(default_factory=dict)
+
+    def tell(self, happening: Happening) -> None:
+        tellers: dict[object, Callable[[Happening], None]] = {
+            "job": self._job,
+            "page": self._page,
+            "violation": self._violation,
+        }
+        tellers[happening["event"]](happening)
+
+    def _job(self, job: Happening) -> None:
+        if self._states.get(job["job"]) == job["state"]:
+            return
+        self._states[job["job"]] = job["state"]
+        reason = "" if job["reason"] == "None" else f" ({job['reason']})"
+        _line(f"job {job['job']} {job['state']}{reason}: {job['process']} for {job['user']}")
+
+    def _page(self, page: Happening) -> None:
+        size = f"{page['width_px']} x {page['height_px']} px, " if page["width_px"] else ""
+        _line(f"job {page['job']} image {page['page']}: {page['format']}, {size}{page['octets']:,} bytes")
+
+    def _violation(self, violation: Happening) -> None:
+        detail = f" ({violation['detail']})" if violation["detail"] else ""
+        where = violation["operation"] or "a request"
+        _line(f"violation in {where}: {violation['text']}{detail} [{violation['source']}]")

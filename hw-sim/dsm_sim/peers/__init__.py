@@ -1,0 +1,1 @@
+"""Who a DSM device talks to: the scan server."""

@@ -1,0 +1,179 @@
+"""Post-scan jobs: what they hold, the states they go through, and their ten-minute clock.
+
+Source: WS-DSP JobState, JobStateReason, FilterState; MS-BDSRR 2.2 (values), 3.1 (timer).
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+from lxml import etree
+
+from dsm_sim.peers.scan_server.images import ImageFacts
+from dsm_sim.peers.scan_server.processes import Instructions
+
+
+class JobState(enum.Enum):
+    CREATING = "Creating"
+    PENDING = "Pending"
+    PROCESSING = "Processing"
+    ABORTED = "Aborted"
+    CANCELED = "Canceled"
+    COMPLETED = "Completed"
+
+
+#: Which state may follow which; the final ones have no successor.
+TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = {
+    JobState.CREATING: frozenset({JobState.PENDING, JobState.ABORTED, JobState.CANCELED, JobState.COMPLETED}),
+    JobState.PENDING: frozenset({JobState.PROCESSING, JobState.CANCELED}),
+    JobState.PROCESSING: frozenset({JobState.CANCELED, JobState.COMPLETED, JobState.ABORTED}),
+    JobState.ABORTED: frozenset(),
+    JobState.CANCELED: frozenset(),
+    JobState.COMPLETED: frozenset(),
+}
+
+
+class FilterState(enum.Enum):
+    PENDING = "Pending"
+    PROCESSING = "Processing"
+    CANCELED = "Canceled"
+    COMPLETED = "CompletedSuccessfully"
+    ERRORS = "CompletedWithErrors"
+
+
+class Clock(Protocol):
+    """The server's time: seconds that only grow, and the local time without zone that goes into answers."""
+
+    def monotonic(self) -> float: ...
+
+    def now(self) -> datetime.datetime: ...
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def now(self) -> datetime.datetime:
+        return datetime.datetime.now()  # noqa: DTZ005 - the protocol wants local time without zone
+
+
+@dataclass(frozen=True)
+class Document:
+    """An image file as it was received."""
+
+    document_id: int
+    format: str
+    path: Path
+    octets: int
+    sha256: str
+    facts: ImageFacts
+    received: datetime.datetime
+
+
+@dataclass
+class FilterRun:
+    """One filter of a job: its dialect, its instructions (None if missing), and how far it is."""
+
+    dialect: str
+    config: etree._Element | None
+    state: FilterState = FilterState.PENDING
+    reason: str = ""
+    #: What was delivered where.
+    targets: list[Path] = field(default_factory=list)
+
+
+@dataclass
+class Job:
+    """One post-scan job. ``identity`` is the digest of the creator's client certificate, "" without one."""
+
+    token: str
+    user_sid: str
+    user: str
+    psp_identifier: str
+    psp_name: str
+    instructions: Instructions
+    identity: str
+    created: datetime.datetime
+    heard_at: float
+    filters: list[FilterRun]
+    state: JobState = JobState.CREATING
+    reason: str = "None"
+    completed: datetime.datetime | None = None
+    documents: list[Document] = field(default_factory=list)
+
+    @property
+    def is_final(self) -> bool:
+        return not TRANSITIONS[self.state]
+
+    @property
+    def octets(self) -> int:
+        return sum(document.octets for document in self.documents)
+
+    def has_document(self, document_id: int) -> bool:
+        return any(document.document_id == document_id for document in self.documents)
+
+    def become(self, state: JobState, at: datetime.datetime, reason: str = "None") -> None:
+        """Moves on. ``reason`` is a JobStateReason. Raises ValueError for a step that the table does not have."""
+        if state not in TRANSITIONS[self.state]:
+            raise ValueError(f"a job that is {self.state.value} cannot become {state.value}")
+        self.state, self.reason = state, reason
+        if self.is_final:
+            self.completed = at
+            self._stop_filters()
+
+    def _stop_filters(self) -> None:
+        for run in self.filters:
+            if run.state in {FilterState.PENDING, FilterState.PROCESSING}:
+                run.state = FilterState.CANCELED
+
+
+@dataclass
+class JobBook:
+    """All jobs of a server. ``timeout_s`` runs from the last message of a job that is still being created."""
+
+    clock: Clock
+    timeout_s: float
+    jobs: dict[str, Job] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(self.jobs.values())
+
+    def find(self, token: str) -> Job | None:
+        return self.jobs.get(token)
+
+    def open(
+        self, *, user_sid: str, user: str, psp: tuple[str, str], instructions: Instructions, identity: str
+    ) -> Job:
+        """A new job; ``psp`` is the process's identifier and display name."""
+        job = Job(
+            token=str(uuid.uuid4()),
+            user_sid=user_sid,
+            user=user,
+            psp_identifier=psp[0],
+            psp_name=psp[1],
+            instructions=instructions,
+            identity=identity,
+            created=self.clock.now(),
+            heard_at=self.clock.monotonic(),
+            filters=[FilterRun(dialect, config) for dialect, config in instructions.filters],
+        )
+        self.jobs[job.token] = job
+        return job
+
+    def heard_from(self, job: Job) -> None:
+        """A message for the job arrived: its ten minutes begin anew."""
+        job.heard_at = self.clock.monotonic()
+
+    def overdue(self) -> list[Job]:
+        """The jobs whose time is up."""
+        limit = self.clock.monotonic() - self.timeout_s
+        return [job for job in self if job.state is JobState.CREATING and job.heard_at <= limit]
