@@ -108,12 +108,17 @@ class ProtocolBreach(Exception):
     line: bytes
 
 
-_commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
-_reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
+def _as_path(kind: type[Path], value: str) -> Path:
+    return kind(value)
+
+
+_encoder = msgspec.json.Encoder(enc_hook=str)  # paths, the only values that JSON does not have
+_commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command, dec_hook=_as_path)
+_reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report, dec_hook=_as_path)
 
 
 def encode(message: Command | Report) -> bytes:
-    return msgspec.json.encode(message) + b"\n"
+    return _encoder.encode(message) + b"\n"
 
 
 def decode_command(line: bytes) -> Command:

@@ -1,0 +1,169 @@
+"""The composition root: the parts of this device, made from its settings. Only here are concrete parts named."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from dsm_device.acquisition.process import Acquisition
+from dsm_device.client.scan_server import ScanServer, ServerOptions
+from dsm_device.client.tls import TlsOptions, client_context
+from dsm_device.client.transport import TimeLimits
+from dsm_device.directory.files import FilesDirectory
+from dsm_device.directory.port import Directory, ProcessEntry, User
+from dsm_device.errors import ConfigurationError, ScannerError
+from dsm_device.hardware import InputSource, ScannerInfo, SourceCapabilities
+from dsm_device.runner.delivery import RetryPolicy
+from dsm_device.runner.doctor import Check, Doctor, run
+from dsm_device.runner.events import Listener
+from dsm_device.runner.scan import PushScan, ScannerChoice
+from dsm_device.runner.scan_order import ScanOrder, prepare
+from dsm_device.settings import Settings
+from dsm_device.spool import Spool
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDescription:
+    """One source as people and scripts see it; lengths in mm."""
+
+    source: InputSource
+    colors: tuple[str, ...]
+    resolutions: tuple[int, ...]
+    width_mm: float
+    height_mm: float
+
+    @classmethod
+    def of(cls, source: SourceCapabilities) -> SourceDescription:
+        return cls(
+            source.source,
+            tuple(source.colors),
+            source.x_resolutions_dpi,
+            round(source.maximum.width_mil * 0.0254, 1),
+            round(source.maximum.height_mil * 0.0254, 1),
+        )
+
+    def __str__(self) -> str:
+        resolutions = ", ".join(map(str, self.resolutions))
+        size = f"{self.width_mm:g} x {self.height_mm:g} mm"
+        return f"{self.source}: {', '.join(self.colors)}; {resolutions} dpi; up to {size}"
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerDescription:
+    """A scanner that was found; ``error`` says why one could not be opened."""
+
+    device: str
+    vendor: str
+    model: str
+    sources: tuple[SourceDescription, ...] = ()
+    error: str = ""
+
+
+class Device:
+    """What the commands do. Every method raises :class:`~dsm_device.errors.DsmError` where it cannot."""
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        """``name`` is the configuration's, for messages."""
+        self._settings = settings
+        self._name = name
+
+    # ------------------------------------------------------------------------------------------ parts
+
+    def directory(self, user: str = "") -> Directory:
+        """The scan processes, as ``user`` sees them ("" = the configured user)."""
+        settings = self._settings.directory
+        if settings.source != "files":
+            raise ConfigurationError(
+                f'directory.source = "{settings.source}" is not available in this version',
+                'set directory.source = "files" and put the scan processes into directory.path',
+            )
+        return FilesDirectory(settings.path, User(user or settings.user, settings.sid, settings.email))
+
+    def spool(self) -> Spool:
+        spool = Spool(self._settings.device.state_dir, self._settings.spool.max_bytes)
+        spool.open()
+        return spool
+
+    def scan_server(self, repository: str) -> ScanServer:
+        settings = self._settings.scan_server
+        context = client_context(TlsOptions(settings.ca_file, settings.client_cert, settings.client_key))
+        limits = TimeLimits(connect_s=settings.connect_timeout)
+        return ScanServer(repository, ServerOptions(settings.port, settings.probe, limits), context)
+
+    def _retry_policy(self) -> RetryPolicy:
+        settings = self._settings.scan_server
+        return RetryPolicy(settings.retry_first, settings.retry_max)
+
+    def _scanner_choice(self) -> ScannerChoice:
+        settings = self._settings.scanner
+        return ScannerChoice(settings.driver, settings.device, settings.options)
+
+    # --------------------------------------------------------------------------------------- commands
+
+    def processes(self, user: str = "") -> list[ProcessEntry]:
+        return self.directory(user).processes()
+
+    def scan(self, order: ScanOrder, listener: Listener) -> None:
+        """One push scan; an interrupt or SIGTERM cancels it."""
+        asyncio.run(self._scan(order, listener))
+
+    async def _scan(self, order: ScanOrder, listener: Listener) -> None:
+        # The acquisition process comes first: it starts up while everything else is read.
+        async with Acquisition() as acquisition:
+            prepared = prepare(order, self.directory(order.user))
+            spool = self.spool()
+            async with self.scan_server(str(prepared.process.repository)) as server:
+                scan = PushScan(acquisition, spool, server, self._retry_policy(), listener)
+                with _cancelled_by_signals(scan.cancel):
+                    await scan.run(prepared, self._scanner_choice())
+
+    def scanners(self) -> list[ScannerDescription]:
+        return asyncio.run(self._scanners())
+
+    async def _scanners(self) -> list[ScannerDescription]:
+        async with Acquisition() as acquisition:
+            found = await acquisition.scanners(self._settings.scanner.driver)
+        return [await self._describe(scanner) for scanner in found]
+
+    async def _describe(self, scanner: ScannerInfo) -> ScannerDescription:
+        """Each scanner in a process of its own: one that crashes hides no other."""
+        known = ScannerDescription(scanner.device, scanner.vendor, scanner.model)
+        settings = self._settings.scanner
+        try:
+            async with Acquisition() as acquisition:
+                with TemporaryDirectory() as scratch:
+                    capabilities = await acquisition.open(
+                        settings.driver, scanner.device, settings.options, Path(scratch)
+                    )
+        except ScannerError as error:
+            return replace(known, error=str(error))
+        return replace(known, sources=tuple(map(SourceDescription.of, capabilities.sources)))
+
+    def doctor(self, show: Callable[[Check], None]) -> bool:
+        """Check everything and show each result at once; whether all is well."""
+        doctor = Doctor(
+            configuration=self._name,
+            spool=self.spool,
+            directory=self.directory,
+            scan_server=self.scan_server,
+            scanner=self._scanner_choice(),
+        )
+        return asyncio.run(run(doctor, show))
+
+
+@contextlib.contextmanager
+def _cancelled_by_signals(cancel: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM cancel what runs inside, instead of tearing it apart."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, cancel)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

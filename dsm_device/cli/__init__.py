@@ -1,0 +1,5 @@
+"""The command line: ``dsm-device``."""
+
+from .main import main
+
+__all__ = ["main"]

@@ -1,0 +1,188 @@
+"""Commands and options of ``dsm-device``; what they do is in :mod:`dsm_device.app`.
+
+Exit codes: 0 done, 1 a check failed, 2 usage or configuration, 3 scanner, 4 directory or credentials, 5 scan
+server, 6 cancelled. Whatever fails ends in one line on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from dsm_device import settings
+from dsm_device.app import Device
+from dsm_device.errors import Cancelled, DsmError
+from dsm_device.runner.scan_order import ScanOrder
+
+from .output import print_json, print_table, scan_output, show_check, show_check_as_json
+
+EXAMPLES = """examples:
+  dsm-device processes                             which scan processes there are
+  dsm-device scan --process Invoices               scan all sheets in the feeder by that process
+  dsm-device scan --process Invoices --set Format=png --set MediaFront/Resolution=300x300
+  dsm-device doctor                                is everything as it should be?
+  dsm-device sim server                            a scan server to try things with
+
+exit codes: 0 done, 1 a check failed, 2 usage or configuration, 3 scanner, 4 directory or credentials,
+            5 scan server (the job stays in the spool), 6 cancelled
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if "sim" in arguments[:1]:
+        return _simulator(arguments[1:])
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except DsmError as error:
+        print(f"dsm-device: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("dsm-device: cancelled", file=sys.stderr)
+        return Cancelled.exit_code
+    except BrokenPipeError:
+        # Whoever read the output has left; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _simulator(arguments: list[str]) -> int:
+    from dsm_sim.cli import main as simulate  # noqa: PLC0415 - a device in the field has no simulator
+
+    return simulate(arguments)
+
+
+# ---------------------------------------------------------------------------------------------- options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dsm-device",
+        description="Scans to a Distributed Scan Management (DSM) scan server.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"dsm-device {version('dsm-device')}")
+    _add_common(parser, top=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    scan = _command(commands, "scan", "scan by a scan process and deliver the pages", _scan)
+    scan.add_argument("--process", required=True, metavar="ID_OR_NAME", help="the scan process")
+    _add_user(scan)
+    scan.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="ELEMENT=VALUE",
+        help="another value for a ticket element, as in Format=png or MediaFront/Resolution=300x300",
+    )
+    scan.add_argument(
+        "--email",
+        action="append",
+        default=[],
+        metavar="ADDR",
+        help="a further address, where the process allows it",
+    )
+
+    _add_user(_command(commands, "processes", "list the scan processes", _processes))
+    _command(commands, "scanners", "list the scanners and what they can do", _scanners)
+    _command(commands, "doctor", "check configuration, scanner, directory, scan server, clock, disk", _doctor)
+    commands.add_parser("sim", help="the simulator: `dsm-device sim --help`", add_help=False)
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    summary: str,
+    run: Callable[[argparse.Namespace], int],
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=summary, description=summary.capitalize() + ".", allow_abbrev=False)
+    _add_common(parser, top=False)
+    parser.set_defaults(command=run)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser, *, top: bool) -> None:
+    """--config and --json are understood before and after the command."""
+
+    def default(value: object) -> object:
+        return value if top else argparse.SUPPRESS
+
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        default=default(None),
+        help=f"configuration (else $DSM_DEVICE_CONFIG, else {settings.DEFAULT_PATH})",
+    )
+    parser.add_argument(
+        "--json", action="store_true", default=default(False), help="JSON lines on standard output"
+    )
+
+
+def _add_user(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--user", default="", metavar="NAME", help="who scans")
+    parser.add_argument(
+        "--password-fd", type=int, metavar="N", help="file descriptor from which the user's password is read"
+    )
+
+
+def _device(options: argparse.Namespace) -> Device:
+    path = Path(options.config or os.environ.get("DSM_DEVICE_CONFIG") or settings.DEFAULT_PATH)
+    return Device(settings.load(path), str(path))
+
+
+# --------------------------------------------------------------------------------------------- commands
+
+
+def _scan(options: argparse.Namespace) -> int:
+    output = scan_output(options.json)
+    try:
+        order = ScanOrder(options.process, options.user, tuple(options.set), tuple(options.email))
+        _device(options).scan(order, output.show)
+    except DsmError as error:
+        output.failed(error)
+        raise
+    return 0
+
+
+def _processes(options: argparse.Namespace) -> int:
+    entries = _device(options).processes(options.user)
+    if options.json:
+        print_json(entries)
+    elif not entries:
+        print("There are no scan processes.", file=sys.stderr)
+    else:
+        rows = [
+            (each.name, each.server, "" if each.usable else f"unusable: {each.reason}", each.id)
+            for each in entries
+        ]
+        print_table(("NAME", "SERVER", "STATE", "ID"), rows)
+    return 0
+
+
+def _scanners(options: argparse.Namespace) -> int:
+    found = _device(options).scanners()
+    if options.json:
+        print_json(found)
+        return 0
+    if not found:
+        print("No scanner was found: connect one and switch it on.", file=sys.stderr)
+    for scanner in found:
+        print(f"{scanner.device}: {scanner.vendor} {scanner.model}")
+        for line in scanner.sources or [scanner.error]:
+            print(f"    {line}")
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    return 0 if _device(options).doctor(show_check_as_json if options.json else show_check) else 1

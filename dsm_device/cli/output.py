@@ -1,0 +1,205 @@
+"""How a scan is shown: JSON lines for scripts, one live line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, TextIO
+
+from dsm_device.errors import DsmError
+from dsm_device.runner.doctor import Check
+from dsm_device.runner.events import (
+    Event,
+    JobCreated,
+    JobDone,
+    PageArriving,
+    PageGoing,
+    PageSent,
+    PageSpooled,
+    StateChanged,
+    Warned,
+)
+
+REDRAW_INTERVAL_S = 0.1
+
+
+class ScanOutput(Protocol):
+    """Shows a scan's events and how it failed."""
+
+    def show(self, event: Event) -> None: ...
+
+    def failed(self, error: DsmError, /) -> None: ...
+
+
+class JsonLines:
+    """One object a line on standard output, and nothing else there."""
+
+    def show(self, event: Event) -> None:
+        match event:
+            case JobCreated():
+                notes = [dataclasses.asdict(note) for note in event.notes]
+                self._line("created", job=event.job, process=event.process, notes=notes)
+            case PageSpooled():
+                self._line("page", n=event.n, bytes=event.bytes, format=event.format)
+            case PageSent():
+                self._line("sent", n=event.n)
+            case StateChanged():
+                self._line("state", source=event.source, state=event.state, detail=event.detail)
+            case JobDone():
+                self._line("done", job_token=event.job_token, pages=event.pages)
+            case Warned():
+                print(f"Note: {event.message}", file=sys.stderr)
+            case _:
+                pass
+
+    def failed(self, error: DsmError) -> None:
+        self._line(
+            "failed",
+            code=error.exit_code,
+            message=str(error),
+            error=type(error).__name__,
+            remedy=error.remedy,
+        )
+
+    @staticmethod
+    def _line(event: str, **fields: object) -> None:
+        print(json.dumps({"event": event, **fields}, ensure_ascii=False), flush=True)
+
+
+class PlainLines:
+    """A line for each thing that is finished, for logs and pipes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def show(self, event: Event) -> None:
+        if line := _in_words(event):
+            print(line, file=self._stream, flush=True)
+
+    def failed(self, _: DsmError) -> None:
+        """The caller prints the one line."""
+
+
+class LiveLine:
+    """One line that is drawn anew: pages, bytes, rate; notes and results stay above it."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._started_s = clock()
+        self._drawn_s = 0.0
+        self._arriving = ""
+        self._spooled = 0
+        self._sent = 0
+        self._sent_bytes = 0
+        self._going_bytes = 0
+        self._sizes: dict[int, int] = {}
+
+    def show(self, event: Event) -> None:
+        self._count(event)
+        if isinstance(event, JobCreated | Warned | JobDone):
+            self._clear()
+            print(_in_words(event), file=self._stream, flush=True)
+        elif not isinstance(event, PageArriving | PageGoing) or self._is_due():
+            self._draw()
+
+    def failed(self, _: DsmError) -> None:
+        """Leave the terminal clean; the caller prints the one line."""
+        self._clear()
+
+    def _count(self, event: Event) -> None:
+        match event:
+            case PageArriving():
+                share = f" {min(event.rows / event.of_rows, 1):4.0%}" if event.of_rows else ""
+                self._arriving = f"scanning page {event.n}{share}"
+            case PageSpooled():
+                self._spooled = event.n
+                self._sizes[event.n] = event.bytes
+                self._arriving = f"scanned {event.n}"
+            case PageGoing():
+                self._going_bytes = event.bytes
+            case PageSent():
+                self._sent += 1
+                self._sent_bytes += self._sizes.get(event.n, 0)
+                self._going_bytes = 0
+            case _:
+                pass
+
+    def _is_due(self) -> bool:
+        return self._clock() - self._drawn_s >= REDRAW_INTERVAL_S
+
+    def _draw(self) -> None:
+        self._drawn_s = self._clock()
+        bar = "█" * self._sent + "▒" * (self._spooled - self._sent)
+        sent = self._sent_bytes + self._going_bytes
+        rate = sent / max(self._drawn_s - self._started_s, 0.001)
+        line = (
+            f"{bar[-30:]} {self._arriving} · {self._sent} sent · {size_in_words(sent)} · {size_in_words(rate)}/s"
+        )
+        self._stream.write(f"\r\x1b[K{line[:110]}")
+        self._stream.flush()
+
+    def _clear(self) -> None:
+        self._stream.write("\r\x1b[K")
+        self._stream.flush()
+
+
+def scan_output(as_json: bool) -> ScanOutput:
+    if as_json:
+        return JsonLines()
+    return LiveLine(sys.stderr) if sys.stderr.isatty() else PlainLines(sys.stderr)
+
+
+def _in_words(event: Event) -> str:
+    match event:
+        case JobCreated():
+            notes = "".join(f"\nNote: {note}" for note in event.notes)
+            return f"Job {event.job}: {event.process}{notes}"
+        case PageSpooled():
+            return f"Page {event.n} scanned: {size_in_words(event.bytes)}, {event.format}"
+        case PageSent():
+            return f"Page {event.n} sent"
+        case StateChanged():
+            detail = f" ({event.detail})" if event.detail else ""
+            return f"{event.source.capitalize()}: {event.state}{detail}"
+        case Warned():
+            return f"Note: {event.message}"
+        case JobDone():
+            pages = "1 page" if event.pages == 1 else f"{event.pages} pages"
+            return f"Done: {pages} delivered, post-scan job {event.job_token}"
+        case _:
+            return ""
+
+
+def size_in_words(count: float) -> str:
+    """Octets as people read them: 512 B, 1.5 kB, 3.2 MB, 1.1 GB (powers of 1000)."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def print_json(items: Iterable[Any]) -> None:
+    """One JSON object a line; dataclasses by their fields."""
+    for item in items:
+        print(json.dumps(dataclasses.asdict(item), ensure_ascii=False), flush=True)
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Left-aligned columns on standard output."""
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    for row in (head, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def show_check(check: Check) -> None:
+    remedy = f": {check.remedy}" if check.remedy else ""
+    print(f"{'ok  ' if check.ok else 'FAIL'}  {check.check}: {check.message}{remedy}", flush=True)
+
+
+def show_check_as_json(check: Check) -> None:
+    print_json([check])

@@ -1,0 +1,234 @@
+"""Brings a job's pages to its scan server, in order, while further pages are still being scanned.
+
+What may be repeated, and what must be asked about first, is WS-DSP's "repeating safely": after a fault an
+operation has not happened, after a lost answer it may have. :class:`~dsm_device.errors.Recovery` says which.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from dsm_device.client.scan_server import ScanServer
+from dsm_device.errors import Recovery, ServerError
+from dsm_device.job.model import JobState, SpooledPage
+from dsm_device.spool import JobFolder
+from dsm_device.wire import xml
+from dsm_device.wire.processing import CREATING, DOCUMENTS, JOB_STATUS, JobStatus
+
+from .events import Listener, PageGoing, PageSent, StateChanged, Warned
+
+#: A server closes a job that hears nothing for ten minutes; from here on ours counts as lost (MS-BDSRR 3.1.2).
+SILENCE_LIMIT_S = 8 * 60.0
+#: A server that loses every job is no server to try a fourth time.
+MAX_POST_SCAN_JOBS = 3
+JITTER = 0.25
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Waits of ``first_s``, twice that and so on up to ``max_s``, each ± 25 %; at most ``attempts`` of a step."""
+
+    first_s: float
+    max_s: float
+    attempts: int = 4
+
+    def wait_s(self, failures: int) -> float:
+        """How long to wait after the given number (>= 1) of failures in a row."""
+        return min(self.first_s * 2.0 ** (failures - 1), self.max_s) * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+
+
+class _JobLost(Exception):
+    """The server does not go on with this post-scan job; all images have to go into a new one."""
+
+    def __init__(self, cause: ServerError | None) -> None:
+        super().__init__(cause.message if cause else "too long without a message")
+        self.cause = cause
+
+
+class Delivery:
+    """One job's way to the server. :meth:`run` may begin before the first page is there."""
+
+    def __init__(self, folder: JobFolder, server: ScanServer, retry: RetryPolicy, listener: Listener) -> None:
+        self._folder = folder
+        self._server = server
+        self._retry = retry
+        self._listener = listener
+        self._arrival = asyncio.Condition()
+        self._complete = False
+        self._accepted_s = 0.0
+
+    async def page_arrived(self) -> None:
+        """The spool has a further page."""
+        async with self._arrival:
+            self._arrival.notify_all()
+
+    async def all_arrived(self) -> None:
+        """There will be no further page."""
+        async with self._arrival:
+            self._complete = True
+            self._arrival.notify_all()
+
+    async def run(self) -> str:
+        """Deliver every page and end the post-scan job; its token, or "" if there never was a page.
+
+        Raises :class:`ServerError`; the pages stay in the spool.
+        """
+        await self._persist(self._server.locate)
+        if await self._page(0) is None:
+            return ""
+        lost: _JobLost | None = None
+        for _ in range(MAX_POST_SCAN_JOBS):
+            try:
+                return await self._one_post_scan_job()
+            except _JobLost as loss:
+                lost = loss
+                self._listener(Warned(f"the scan server lost the job ({loss}); all pages go into a new one"))
+                await self.cancel()
+        cause = lost.cause if lost else None
+        raise cause or ServerError(f"the scan server lost this job {MAX_POST_SCAN_JOBS} times", "scan again later")
+
+    async def cancel(self) -> None:
+        """Cancel the post-scan job, if there is one, as well as the server allows."""
+        if token := self._folder.job.token:
+            try:
+                await self._server.cancel_job(token)
+            except ServerError as error:
+                self._listener(Warned(f"the post-scan job could not be cancelled at the server ({error.message})"))
+
+    # -------------------------------------------------------------------------------- one post-scan job
+
+    async def _one_post_scan_job(self) -> str:
+        token = await self._create()
+        index = 0
+        while (page := await self._page(index)) is not None:
+            await self._send(token, page)
+            index += 1
+        await self._end(token)
+        return token
+
+    async def _page(self, index: int) -> SpooledPage | None:
+        """The page at ``index`` in the order of scanning, once it is there; None after the last one."""
+        async with self._arrival:
+            await self._arrival.wait_for(lambda: self._complete or index < len(self._folder.job.pages))
+        pages = self._folder.job.pages
+        return pages[index] if index < len(pages) else None
+
+    async def _create(self) -> str:
+        """A lost answer leaves a post-scan job without images, which ends by itself: simply repeated."""
+        job = self._folder.job
+        stored = job.instructions.encode()
+        instructions = xml.parse(stored, limit=len(stored))
+        token = await self._persist(lambda: self._server.create_job(job.user_sid, job.process_id, instructions))
+        await asyncio.to_thread(self._folder.set_token, token)
+        self._accept()
+        self._listener(StateChanged("device", JobState.CREATED))
+        return token
+
+    async def _send(self, token: str, page: SpooledPage) -> None:
+        async def attempt() -> None:
+            self._check_silence()
+            try:
+                await self._server.send_image(
+                    token,
+                    page.n,
+                    self._folder.job.format,
+                    self._folder.file(page),
+                    lambda sent: self._listener(PageGoing(page.n, sent, page.bytes)),
+                )
+            except ServerError as error:
+                if error.recovery is not Recovery.ASK_FIRST or not await self._has_document(token, page.n):
+                    raise
+
+        await self._persist(attempt)
+        await asyncio.to_thread(self._folder.mark_sent, page)
+        self._accept()
+        self._listener(PageSent(page.n))
+
+    async def _end(self, token: str) -> None:
+        async def attempt() -> None:
+            try:
+                await self._server.end_job(token)
+            except ServerError as error:
+                if error.recovery is not Recovery.ASK_FIRST or not await self._has_ended(token):
+                    raise
+
+        await self._persist(attempt)
+        await asyncio.to_thread(self._folder.set_state, JobState.ENDED)
+        self._listener(StateChanged("device", JobState.ENDED))
+
+    def _accept(self) -> None:
+        self._accepted_s = asyncio.get_running_loop().time()
+
+    def _check_silence(self) -> None:
+        if asyncio.get_running_loop().time() - self._accepted_s > SILENCE_LIMIT_S:
+            raise _JobLost(None)
+
+    # -------------------------------------------------------------------------------------- questions
+
+    async def status(self, token: str) -> JobStatus | None:
+        """What the server says of the job now; None where it does not say."""
+        try:
+            return (await self._server.job_elements(token, JOB_STATUS)).status
+        except ServerError:
+            return None
+
+    async def _has_document(self, token: str, n: int) -> bool:
+        """Whether the server has that image; where it does not tell, the job has to be sent anew."""
+        try:
+            answer = await self._persist(lambda: self._server.job_elements(token, DOCUMENTS))
+        except ServerError as error:
+            raise _JobLost(error) from error
+        if answer.documents is None:
+            raise _JobLost(None)
+        return any(document.document_id == n for document in answer.documents)
+
+    async def _has_ended(self, token: str) -> bool:
+        """Whether EndPostScanJob arrived: any state but Creating says so, and so does a job that is gone."""
+        try:
+            answer = await self._persist(lambda: self._server.job_elements(token, JOB_STATUS))
+        except (ServerError, _JobLost) as error:
+            raise ServerError(
+                "the scan server does not say whether it has completed the job",
+                "ask its administrator whether the document has arrived before you scan it again",
+            ) from error
+        return answer.status is not None and answer.status.state != CREATING
+
+    # --------------------------------------------------------------------------------------- recovery
+
+    async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try until it works or the error says that repeating does not help."""
+        failures = 0
+        while True:
+            try:
+                return await attempt()
+            except ServerError as error:
+                failures += 1
+                await self._recover(error, failures)
+
+    async def _recover(self, error: ServerError, failures: int) -> None:
+        """Return when the same may be tried again; raise what stands otherwise."""
+        if error.recovery is Recovery.NEW_JOB:
+            raise _JobLost(error)
+        if failures >= self._tries(error.recovery):
+            raise error
+        if error.recovery is not Recovery.RELOCATE:
+            wait_s = self._retry.wait_s(failures)
+            self._listener(Warned(f"{error.message}; trying again in {wait_s:.0f} s"))
+            await asyncio.sleep(wait_s)
+
+    def _tries(self, recovery: Recovery) -> int:
+        match recovery:
+            case Recovery.RETRY_LATER | Recovery.ASK_FIRST:
+                return self._retry.attempts
+            case Recovery.RETRY_TWICE:
+                return min(3, self._retry.attempts)
+            case Recovery.RELOCATE:
+                return 2
+            case _:
+                return 1

@@ -1,0 +1,67 @@
+"""From what a user asks for to a job that can be scanned: the process, the ticket, the plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from secrets import token_hex
+
+from lxml import etree
+
+from dsm_device.directory.port import Directory, User
+from dsm_device.hardware import Capabilities
+from dsm_device.imaging.formats import FORMATS
+from dsm_device.job.model import Job, new_job_id
+from dsm_device.job.plan import Plan, make_plan
+from dsm_device.wire.scan_process import ScanProcess, with_added_addresses
+from dsm_device.wire.ticket import ScanTicket
+from dsm_device.wire.ticket_overrides import with_overrides
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOrder:
+    """What the user asks for: a process by identifier or name, who they are ("" = the configured user), ticket
+    elements as ``ELEMENT=VALUE``, and further e-mail addresses."""
+
+    process: str
+    user: str = ""
+    settings: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedScan:
+    """An order that the directory and the process allow; the scanner has not been asked yet."""
+
+    process: ScanProcess
+    user: User
+    ticket: ScanTicket
+    instructions: etree._Element
+
+    def plan(self, capabilities: Capabilities) -> Plan:
+        """Raises ``TicketRefused`` where the scanner cannot do what the ticket demands."""
+        return make_plan(capabilities, self.ticket, {name: each.colors for name, each in FORMATS.items()})
+
+    def job(self, plan: Plan) -> Job:
+        now = datetime.now(UTC)
+        return Job(
+            id=new_job_id(now, token_hex(3)),
+            process_id=self.process.identifier,
+            process_name=self.process.name,
+            repository=str(self.process.repository),
+            user=self.user.name,
+            user_sid=self.user.sid,
+            instructions=etree.tostring(self.instructions, encoding="unicode"),
+            format=plan.output.format,
+            created=now,
+        )
+
+
+def prepare(order: ScanOrder, directory: Directory) -> PreparedScan:
+    """Read the process as it stands now and apply what the user wants otherwise.
+
+    Raises ``DirectoryError`` and ``UsageError``; nothing has moved yet.
+    """
+    process = directory.load(order.process)
+    ticket = with_overrides(process.ticket, order.settings)
+    return PreparedScan(process, directory.user, ticket, with_added_addresses(process, order.addresses))

@@ -1,0 +1,119 @@
+"""Private libsane configurations, and scans with them in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TEST_CONF = """\
+number_of_devices 2
+geometry_max 420
+geometry_quant 0
+"""
+ODD_SOURCE = Path(__file__).with_name("libsane-odd.c")
+SCAN_JOB = Path(__file__).with_name("scan_job.py")
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """What a job brought: a frame, its lines and its bytes a page, and how it ended."""
+
+    frames: list[dict[str, Any]]
+    rows: list[int]
+    pages: list[bytes]
+    error: str | None
+    message: str
+    scratch: list[str]
+    peak_kib: int
+    calls: list[str]
+    capabilities: dict[str, Any]
+
+    def source(self, name: str) -> dict[str, Any]:
+        return next(each for each in self.capabilities["sources"] if each["source"] == name)
+
+
+Scan = Callable[..., Scanned]
+
+
+@pytest.fixture(scope="session")
+def sane_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SANE_CONFIG_DIR with the `test` backend, large enough for A3."""
+    folder = tmp_path_factory.mktemp("sane.d")
+    (folder / "dll.conf").write_text("test\n")
+    (folder / "test.conf").write_text(TEST_CONF)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def odd_backend(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment in which libsane finds the backend `odd` and no other."""
+    folder = tmp_path_factory.mktemp("odd")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(folder / "libsane-odd.so.1"), str(ODD_SOURCE)], check=True)
+    (folder / "dll.conf").write_text("odd\n")
+    return {**os.environ, "SANE_CONFIG_DIR": str(folder), "LD_LIBRARY_PATH": str(folder)}
+
+
+@pytest.fixture
+def sane_env(sane_config: Path) -> dict[str, str]:
+    return {**os.environ, "SANE_CONFIG_DIR": str(sane_config)}
+
+
+@pytest.fixture
+def scan(sane_env: dict[str, str], tmp_path: Path) -> Scan:
+    """Run a job on the `test` backend: ``scan(options, source=…, color=…, dpi=…, area=…, …)``."""
+    return partial(_run, sane_env, tmp_path, "test:0")
+
+
+@pytest.fixture
+def scan_odd(odd_backend: dict[str, str], tmp_path: Path) -> Scan:
+    """Run a job on the backend `odd`: ``scan_odd("key=value;…", options, …)``."""
+
+    def run(moods: str, options: dict[str, Any] | None = None, **job: Any) -> Scanned:
+        env = {**odd_backend, "ODD": moods, "ODD_LOG": str(tmp_path / "calls")}
+        return _run(env, tmp_path, job.pop("device", "odd:0"), options, **job)
+
+    return run
+
+
+def _run(
+    env: dict[str, str],
+    folder: Path,
+    device: str,
+    options: dict[str, Any] | None = None,
+    *,
+    source: str = "Platen",
+    color: str = "Grayscale8",
+    dpi: int | tuple[int, int] = 75,
+    area: tuple[int, int, int, int] | None = (0, 0, 1000, 1000),
+    media: tuple[int, int] | None = None,
+    images: int = 0,
+    **more: Any,
+) -> Scanned:
+    x_dpi, y_dpi = dpi if isinstance(dpi, tuple) else (dpi, dpi)
+    settings = {"source": source, "color": color, "x_dpi": x_dpi, "y_dpi": y_dpi, "area": area}
+    job = {"device": device, "options": options or {}, "folder": str(folder), "buffer_lines": 16, **more}
+    if area:
+        job["settings"] = {**settings, "images": images, "media": media}
+    done = subprocess.run(
+        [sys.executable, str(SCAN_JOB)],
+        input=json.dumps(job),
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    pages = [(folder / f"page-{number}.raw").read_bytes() for number, _ in enumerate(report["frames"], 1)]
+    calls = (folder / "calls").read_text().splitlines() if (folder / "calls").exists() else []
+    return Scanned(pages=pages, calls=calls, capabilities=report.pop("capabilities", {}), **report)
