@@ -35,9 +35,13 @@ class ScanOutput(Protocol):
 
 
 class JsonLines:
-    """One object a line on standard output, and nothing else there."""
+    """One object a line on standard output and nothing else there; ``people`` are shown the same as ever."""
+
+    def __init__(self, people: ScanOutput) -> None:
+        self._people = people
 
     def show(self, event: Event) -> None:
+        self._people.show(event)
         match event:
             case JobCreated():
                 notes = [dataclasses.asdict(note) for note in event.notes]
@@ -50,12 +54,11 @@ class JsonLines:
                 self._line("state", source=event.source, state=event.state, detail=event.detail)
             case JobDone():
                 self._line("done", job_token=event.job_token, pages=event.pages)
-            case Warned():
-                print(f"Note: {event.message}", file=sys.stderr)
             case _:
                 pass
 
     def failed(self, error: DsmError) -> None:
+        self._people.failed(error)
         self._line(
             "failed",
             code=error.exit_code,
@@ -148,9 +151,8 @@ class LiveLine:
 
 
 def scan_output(as_json: bool) -> ScanOutput:
-    if as_json:
-        return JsonLines()
-    return LiveLine(sys.stderr) if sys.stderr.isatty() else PlainLines(sys.stderr)
+    people: ScanOutput = LiveLine(sys.stderr) if sys.stderr.isatty() else PlainLines(sys.stderr)
+    return JsonLines(people) if as_json else people
 
 
 def _in_words(event: Event) -> str:

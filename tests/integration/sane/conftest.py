@@ -114,6 +114,7 @@ def _run(
     )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    pages = [(folder / f"page-{number}.raw").read_bytes() for number, _ in enumerate(report["frames"], 1)]
+    kept = 0 if job.get("discard") else len(report["frames"])
+    pages = [(folder / f"page-{number}.raw").read_bytes() for number in range(1, kept + 1)]
     calls = (folder / "calls").read_text().splitlines() if (folder / "calls").exists() else []
     return Scanned(pages=pages, calls=calls, capabilities=report.pop("capabilities", {}), **report)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import http
+import logging
 import re
 import socket
 import struct
@@ -19,6 +20,7 @@ import h11
 
 from dsm_sim.peers.scan_server.misbehaviour import Answer, Hangup
 
+_LOG: Final = logging.getLogger(__name__)
 READ_OCTETS: Final = 262_144
 _HEAD_LIMIT: Final = 65_536
 #: What is read and thrown away of a refused request, so that its sender gets to read the answer.
@@ -135,6 +137,8 @@ class Connection:
             self._listener.incomplete()
         except (OSError, TimeoutError):
             pass  # the client is gone, or idle: nobody is left to answer
+        except Exception:
+            _LOG.exception("the simulated scan server failed in a request and closes its connection")
         finally:
             await self._close()
 

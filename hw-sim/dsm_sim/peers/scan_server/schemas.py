@@ -36,7 +36,12 @@ def _error(schema: etree.XMLSchema, element: etree._Element) -> tuple[str, etree
 
 
 def _at(root: etree._Element, path: str | None) -> etree._Element:
-    found = root.getroottree().xpath(path) if path else None
+    """The element at a path of libxml2's; the root where the path uses a prefix that the root does not know."""
+    known = {prefix: uri for prefix, uri in root.nsmap.items() if prefix}
+    try:
+        found = root.getroottree().xpath(path, namespaces=known) if path else None
+    except etree.XPathError:
+        return root
     match found:
         case [etree._Element() as element, *_]:
             return element

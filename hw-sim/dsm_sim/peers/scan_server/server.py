@@ -11,7 +11,7 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, cast
 
 from dsm_sim.certificates import Credentials, open_authority
 from dsm_sim.peers.scan_server.connection import READ_OCTETS, Connection, Listener
@@ -42,8 +42,8 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.DatagramTransport):
-            self._transport = transport
+        # Not an isinstance check: asyncio's own datagram transport is no subclass of this before Python 3.13.
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         answer = self._site.datagram(data)
