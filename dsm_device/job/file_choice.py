@@ -59,7 +59,7 @@ def choose_file(
     formats: Formats,
     ledger: Ledger,
 ) -> FileChoice:
-    """The best pair of ``formats`` (format to its colours, in order of preference) for what the ticket asks.
+    """The best pair of ``formats`` (format to the colours that it holds) for what the ticket asks.
 
     A locked setting is met or refused. Of two free ones that exclude each other the format wins, as it
     decides what the recipient can open; where the format cannot be had at all, the colour wins.
@@ -124,13 +124,10 @@ def _distance(
 ) -> tuple[bool, int, int, int]:
     """How far a pair is from what was asked; the smallest is taken."""
     name, made = pair
-    if color is not None:
-        color_order: Sequence[ColorProcessing] = _NEAREST_COLORS.get(color.value, _DEFAULT_COLORS)
-    else:
-        color_order = formats[name] if name == _asked(format_) else _DEFAULT_COLORS
+    color_order = _DEFAULT_COLORS if color is None else _NEAREST_COLORS.get(color.value, _DEFAULT_COLORS)
     preferred = _DEFAULT_BILEVEL_FORMATS if made is _BILEVEL else _DEFAULT_FORMATS
     format_order = [_NEAREST_FORMAT.get(_asked(format_) or "", ""), *preferred, *formats]
-    from_color = list(color_order).index(made)
+    from_color = color_order.index(made)
     return (
         format_ is not None and name != format_.value,
         from_color if color is not None else 0,

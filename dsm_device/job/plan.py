@@ -7,7 +7,7 @@ is this device's default ticket, :data:`DEFAULT_DPI` and its neighbours below.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,8 +21,9 @@ from dsm_device.hardware import (
 )
 from dsm_device.job.file_choice import Formats, choose_file
 from dsm_device.job.geometry import Surface, choose_surface
+from dsm_device.job.not_applied import region_text, settle_back, settle_neutral
 from dsm_device.job.outcomes import Ledger, Outcome, listed, refusal
-from dsm_device.wire.ticket import Exposure, MediaSide, Resolution, ScanTicket, Setting
+from dsm_device.wire.ticket import Resolution, ScanTicket, Setting
 
 # The default ticket: everything from the flatbed (the feeder where there is none), one page after the other, the
 # whole sheet, RGB24 as jfif. What the ticket states of Format and ColorProcessing pulls the other along.
@@ -41,9 +42,10 @@ LOSSY_FORMATS: Final = frozenset(
 _LOSSLESS_QUALITY = 100
 #: Pixels a side that JPEG can count (ISO/IEC 10918-1, 16 bit; libjpeg stops at 65500).
 _JPEG_LARGEST_SIDE_PX = 65_500
-#: Pixels a side that PNG can count (PNG, 11.2.1); TIFF holds more, but no image is larger than its offsets.
+#: Pixels a side that PNG can count (PNG, 11.2.1) and libtiff keeps.
 _LARGEST_SIDE_PX = 2_147_483_647
-_LARGEST_UNCOMPRESSED_TIFF_BYTES = 4_294_000_000
+#: A classic TIFF addresses 4 GiB (TIFF 6.0 section 2), its directory included.
+_LARGEST_UNCOMPRESSED_TIFF_BYTES = 2**32 - 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Plan:
 def make_plan(capabilities: Capabilities, ticket: ScanTicket, formats: Formats) -> Plan:
     """How ``ticket`` is scanned by a scanner of these ``capabilities``.
 
-    ``formats`` maps each format that can be written to the colours it holds, in order of preference.
+    ``formats`` maps each format that can be written to the colours it holds.
     Raises :class:`~dsm_device.errors.TicketRefused`, and nothing else, where it cannot be.
     """
     asked = ticket.parameters
@@ -106,8 +108,8 @@ def make_plan(capabilities: Capabilities, ticket: ScanTicket, formats: Formats) 
     _check_size(output)
     images = _images(asked.images_to_transfer, ledger)
     settings = ScanSettings(source.source, file.acquired, x_dpi, y_dpi, surface.area, surface.media, images)
-    _settle_back(asked.back, source.source, output, surface, ledger)
-    _settle_unsupported(ticket, ledger)
+    settle_back(asked.back, source.source, _front(output, surface), ledger)
+    settle_neutral(ticket, ledger)
     return Plan(settings, output, tuple(ledger.outcomes))
 
 
@@ -213,95 +215,11 @@ def _check_size(output: Output) -> None:
         raise refusal(f"{size:,} bytes are more than {output.format} holds", advice)
 
 
-# -------------------------------------------------------------------- what this device does not do yet
-
-
-def _settle_back(
-    back: MediaSide | None, source: InputSource, output: Output, surface: Surface, ledger: Ledger
-) -> None:
-    """The back of a sheet is scanned as its front; MediaBack counts only with ADFDuplex (WS-Scan)."""
-    if back is None:
-        return
-    front = {
+def _front(output: Output, surface: Surface) -> dict[str, str]:
+    """What the front of a sheet becomes, in the words in which its back is compared with it."""
+    x, y = surface.x, surface.y
+    return {
         "ColorProcessing": output.color.value,
         "Resolution": f"{output.x_dpi}x{output.y_dpi}",
-        "ScanRegion": _region_text(
-            surface.x.offset_mil, surface.y.offset_mil, surface.x.length_mil, surface.y.length_mil
-        ),
+        "ScanRegion": region_text(x.offset_mil, y.offset_mil, x.length_mil, y.length_mil),
     }
-    for name, asked, locked in _stated_of(back):
-        if source is InputSource.ADF_DUPLEX:
-            ledger.settle(
-                f"MediaBack/{name}",
-                asked,
-                front[name],
-                locked=locked,
-                reason="this device scans the back as the front",
-                possible=front[name],
-            )
-        else:
-            ledger.leave_out(f"MediaBack/{name}", asked, locked=False, reason=f"there is no back with {source}")
-
-
-def _stated_of(back: MediaSide) -> Iterator[tuple[str, str, bool]]:
-    """The settings of MediaBack: name, value, lock."""
-    if back.color is not None:
-        yield "ColorProcessing", back.color.value, back.color.must_honor
-    if back.resolution is not None:
-        asked = back.resolution.value
-        yield "Resolution", f"{asked.x_dpi}x{asked.y_dpi}", back.resolution.must_honor
-    if (region := back.region) is not None:
-        numbers = (region.x_mil, region.y_mil, region.width_mil, region.height_mil)
-        text = _region_text(*(number.value for number in numbers))
-        yield "ScanRegion", text, any(number.must_honor for number in numbers)
-
-
-def _region_text(x_mil: int, y_mil: int, width_mil: int, height_mil: int) -> str:
-    return f"{width_mil}x{height_mil}+{x_mil}+{y_mil}"
-
-
-def _settle_unsupported(ticket: ScanTicket, ledger: Ledger) -> None:
-    """Settings that are met only where they ask for nothing special."""
-    asked = ticket.parameters
-    neutral: list[tuple[str, Setting[str] | None, str]] = [
-        ("FilmScanMode", asked.film_scan_mode, "NotApplicable"),
-        ("ContentType", asked.content_type, _neutral_content(asked.content_type)),
-        ("Rotation", asked.rotation, "0"),
-        ("Scaling", _scaling_text(ticket), "100x100"),
-        ("Exposure", _exposure_text(asked.exposure), "as is"),
-    ]
-    for element, setting, nothing in neutral:
-        ledger.settle(
-            element,
-            None if setting is None else setting.value,
-            nothing,
-            locked=setting is not None and setting.must_honor,
-            reason="this device does not do it",
-            possible=nothing,
-        )
-    for foreign in ticket.foreign:
-        ledger.leave_out(foreign.name, "stated", locked=foreign.must_honor, reason="this device does not know it")
-
-
-def _neutral_content(asked: Setting[str] | None) -> str:
-    """Mixed, like Auto, leaves the image as it comes from the scanner."""
-    return "Mixed" if asked is not None and asked.value == "Mixed" else "Auto"
-
-
-def _scaling_text(ticket: ScanTicket) -> Setting[str] | None:
-    setting = ticket.parameters.scaling
-    if setting is None:
-        return None
-    return Setting(f"{setting.value.width_percent}x{setting.value.height_percent}", setting.must_honor)
-
-
-def _exposure_text(setting: Setting[Exposure] | None) -> Setting[str] | None:
-    if setting is None:
-        return None
-    asked = setting.value
-    if asked.auto:
-        return Setting("AutoExposure", setting.must_honor)
-    if asked == Exposure():
-        return Setting("as is", setting.must_honor)
-    text = f"Contrast {asked.contrast}, Brightness {asked.brightness}, Sharpness {asked.sharpness}"
-    return Setting(text, setting.must_honor)

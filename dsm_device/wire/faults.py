@@ -43,18 +43,20 @@ class Operation(enum.Enum):
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether the message may be sent twice without a thought (WS-DSP, repeating safely)."""
-        return self not in (Operation.CREATE, Operation.SEND, Operation.END)
+        """Whether the message may go out again although it may have been carried out (WS-DSP, repeating safely).
+
+        An image or an end must not come twice. A job created twice does no harm: without images it ends by itself.
+        """
+        return self not in (Operation.SEND, Operation.END)
 
     @property
     def after_lost_answer(self) -> Recovery:
-        """An orphaned job ends by itself, so that only an image or an end must not come twice."""
-        return Recovery.ASK_FIRST if self in (Operation.SEND, Operation.END) else Recovery.RETRY_LATER
+        return Recovery.RETRY_LATER if self.is_repeatable else Recovery.ASK_FIRST
 
     @property
     def after_unusable_answer(self) -> Recovery:
-        """The same, but a server that answers a plain question with nonsense will do so again."""
-        return Recovery.ASK_FIRST if self in (Operation.SEND, Operation.END) else Recovery.GIVE_UP
+        """A server that answers a plain question with nonsense will do so again."""
+        return Recovery.GIVE_UP if self.is_repeatable else Recovery.ASK_FIRST
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,18 @@ the device does not know is let be and carried along; the instructions reach the
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-import idna
 from lxml import etree
 
 from dsm_device.errors import UsageError
-from dsm_device.wire import filters, names, ticket, xml
+from dsm_device.wire import filters, names, ticket_reader, xml
 from dsm_device.wire.filters import Filter
+from dsm_device.wire.repository import Repository, host_name, parse_repository
 from dsm_device.wire.schema import boolean, invalid, optional_child, string, the_child
 from dsm_device.wire.ticket import ScanTicket
 from dsm_device.wire.xml import XmlError
@@ -31,22 +30,6 @@ MAX_OCTETS: Final = 4 * MAX_CHARACTERS + 4
 _STRING_LIMIT = 255
 _CLAIMS_UTF_16 = re.compile(rb"""\A\s*<\?xml[^>]*encoding\s*=\s*["']utf-16""", re.IGNORECASE)
 _PROCESS = names.qname(names.PSP, "PostScanProcess")
-
-
-@dataclass(frozen=True, slots=True)
-class Repository:
-    """The scan server by the name that its certificate must carry.
-
-    ``host`` is an ASCII host name (an internationalised one in its A-label form) or an IP address without
-    brackets; ``port`` is None where the scan process, as usual, names none.
-    """
-
-    host: str
-    port: int | None = None
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port is None else f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +113,7 @@ def parse(document: etree._Element, *, identifier: str, name: str) -> ScanProces
     if document.tag != _PROCESS:
         raise XmlError(f"is no scan process: its root is {xml.local_name(document)}, not psp:PostScanProcess")
     repository = parse_repository(string(the_child(document, names.PSP, "ScanRepository"), limit=_STRING_LIMIT))
-    scan_ticket = ticket.parse(the_child(document, names.PSP, "ScanTicket"))
+    scan_ticket = ticket_reader.parse(the_child(document, names.PSP, "ScanTicket"))
     instructions = the_child(document, names.PSP, "PostScanInstructions")
     continue_on_error = optional_child(instructions, names.PSP, "ContinueOnError")
     root_name, name_warnings = _document_root_name(instructions)
@@ -162,7 +145,8 @@ def _filters(instructions: etree._Element) -> tuple[tuple[Filter, ...], list[str
 def _allows(places: Sequence[etree._Element], name: str) -> bool:
     """One of the later permissions, wherever it stands; the schema gives an empty one its default, false."""
     found = [each for place in places for each in place.findall(names.qname(names.SPX, name))]
-    return any([boolean(each) for each in found if xml.token(each)])  # a list: every one is checked
+    permissions = [boolean(each) for each in found if xml.token(each)]
+    return any(permissions)
 
 
 def _standalone(instructions: etree._Element) -> bytes:
@@ -191,57 +175,6 @@ def _order_warnings(document: etree._Element, instructions: etree._Element) -> I
             yield f"{xml.local_name(parent)}: {unknown[0]} is not known"
         elif found != sorted(found, key=order.index):
             yield f"{xml.local_name(parent)}: the schema's order is {', '.join(order)}"
-
-
-# -------------------------------------------------------------------------------------- scan server
-
-
-def parse_repository(text: str) -> Repository:
-    """``host`` or ``host:port``: a DNS name or an IP address, never a URL.
-
-    Raises :class:`~dsm_device.wire.xml.XmlError`.
-    """
-    stated = text.strip()
-    if not stated:
-        raise XmlError("ScanRepository is empty")
-    host, port = _split_port(stated)
-    try:
-        return Repository(_host(host), port)
-    except (ValueError, UnicodeError) as error:
-        raise XmlError(f'ScanRepository "{stated[:80]}" is no host name: {error}') from error
-
-
-def _split_port(stated: str) -> tuple[str, int | None]:
-    match = re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*):([0-9]{1,5})", stated)
-    if match is None:
-        return stated, None
-    port = int(match[2])
-    if not 1 <= port <= 65535:
-        raise XmlError(f'ScanRepository "{stated[:80]}" has an impossible port: allowed is 1 to 65535')
-    return match[1], port
-
-
-def _host(text: str) -> str:
-    bracketed = text.startswith("[") and text.endswith("]")
-    if bracketed or text.count(":") > 1:
-        return str(ipaddress.IPv6Address(_without_zone(text[1:-1] if bracketed else text)))
-    labels = text.removesuffix(".").split(".")
-    if labels[-1].isdecimal():
-        return str(ipaddress.IPv4Address(text))
-    if not text.isascii():
-        labels = idna.encode(text.removesuffix("."), uts46=True).decode("ascii").split(".")
-    for label in labels:
-        if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", label):
-            raise ValueError(f'letters, digits and hyphens are allowed, not "{label[:63]}"')
-    if len(host := ".".join(labels)) > 253:
-        raise ValueError("longer than 253 characters")
-    return host
-
-
-def _without_zone(address: str) -> str:
-    if "%" in address:
-        raise ValueError("an address with a zone means nothing to other machines")
-    return address
 
 
 # -------------------------------------------------------------------------------------- file name
@@ -294,7 +227,7 @@ def _plausible(address: str) -> str:
     try:
         if len(address) > _STRING_LIMIT or not _ADDRESS.fullmatch(address):
             raise ValueError
-        _host(address.rpartition("@")[2])
+        host_name(address.rpartition("@")[2])
     except ValueError as error:
         raise UsageError(
             f'--email "{address[:80]}" is no e-mail address', "as in --email name@example.com"

@@ -11,7 +11,8 @@ from lxml import etree
 
 from dsm_device.errors import UsageError
 from dsm_device.wire import names, scan_process, xml
-from dsm_device.wire.scan_process import Repository, ScanProcess
+from dsm_device.wire.repository import Repository, parse_repository
+from dsm_device.wire.scan_process import ScanProcess
 from dsm_device.wire.xml import XmlError
 
 DATA = Path(__file__).parents[1] / "data"
@@ -93,6 +94,13 @@ def test_later_permissions_are_read_at_either_place() -> None:
     assert process.may_change_file_path
     text = sample("psp-extensions.xml").replace(">true</spx", "></spx")
     assert not process_in(text.encode()).may_change_file_name
+
+
+def test_permission_that_is_no_boolean_is_refused_though_the_other_place_allows_it() -> None:
+    name = "spx:AllowDeviceFileNameChange"
+    text = sample("psp-extensions.xml").replace(f"<{name}>true", f"<{name}>yes")
+    with pytest.raises(XmlError, match=r'AllowDeviceFileNameChange .* is "yes"'):
+        process_in(text.replace("spx:AllowDeviceFilePathChange", name).encode())
 
 
 # ------------------------------------------------------------------------------ bad and odd documents
@@ -208,9 +216,9 @@ def test_damaged_process_gives_a_process_or_one_line(data: st.DataObject) -> Non
     ],
 )
 def test_scan_repository_is_a_host_with_or_without_port(text: str, host: str, port: int | None) -> None:
-    repository = scan_process.parse_repository(text)
+    repository = parse_repository(text)
     assert repository == Repository(host, port)
-    assert scan_process.parse_repository(str(repository)) == repository
+    assert parse_repository(str(repository)) == repository
 
 
 @pytest.mark.parametrize(
@@ -240,13 +248,13 @@ def test_scan_repository_is_a_host_with_or_without_port(text: str, host: str, po
 )
 def test_anything_else_is_no_scan_repository(text: str) -> None:
     with pytest.raises(XmlError, match="ScanRepository"):
-        scan_process.parse_repository(text)
+        parse_repository(text)
 
 
 @given(text=st.text(max_size=80))
 def test_scan_repository_answers_any_text(text: str) -> None:
     try:
-        repository = scan_process.parse_repository(text)
+        repository = parse_repository(text)
     except XmlError:
         return
     assert str(repository).isascii()
@@ -314,6 +322,13 @@ def test_instructions_keep_comments_cdata_and_prefixes_that_only_values_use() ->
 def test_processing_instructions_do_not_travel() -> None:
     process = load(PROCESSES / "usable" / "Identifier in the instructions.xml")
     assert b"<?" not in etree.tostring(process.instructions)
+    assert b"<psp:DocumentRootName>Quick</psp:DocumentRootName>" in process.instructions_xml
+
+
+def test_text_after_a_processing_instruction_travels() -> None:
+    text = sample("psp-minimal-overrides.xml").replace(">Quick<", ">Qu<?editor here?>ick<")
+    process = process_in(text.encode())
+    assert process.document_root_name == "Quick"
     assert b"<psp:DocumentRootName>Quick</psp:DocumentRootName>" in process.instructions_xml
 
 

@@ -26,9 +26,9 @@ BILEVEL = ColorProcessing.BLACK_AND_WHITE_1
 GRAY = ColorProcessing.GRAYSCALE_8
 RGB = ColorProcessing.RGB_24
 FORMATS = {
-    "jfif": (RGB, GRAY),
-    "png": (RGB, GRAY, BILEVEL),
-    "tiff-single-uncompressed": (RGB, GRAY, BILEVEL),
+    "jfif": (GRAY, RGB),
+    "png": (BILEVEL, GRAY, RGB, ColorProcessing.GRAYSCALE_16, ColorProcessing.RGB_48),
+    "tiff-single-uncompressed": (BILEVEL, GRAY, RGB),
     "tiff-single-g4": (BILEVEL,),
 }
 DPI = (75, 150, 300, 600)
@@ -174,6 +174,23 @@ def test_area_smaller_than_the_scanner_takes_is_taken_larger_and_shown_small() -
     assert (made.output.width_px, made.output.height_px) == (3, 3)
 
 
+def test_region_at_the_edge_moves_back_until_the_smallest_area_fits() -> None:
+    flatbed = scanner(replace(FLATBED, minimum=Size(100, 100)))
+    made = plan(*region(8450, 0, 10, 200), on=flatbed)
+    assert made.settings.area == Area(8400, 0, 100, 200)
+    assert [note.used for note in made.notes] == ["8400"]
+    with pytest.raises(TicketRefused, match=r"XOffset must be 8450, but 100 must fit.*possible: up to 8400"):
+        plan(locked=region(8450, 0, 10, 200), on=flatbed)
+
+
+def test_free_sheet_and_offset_yield_together_to_a_locked_width() -> None:
+    x, y, width, height = region(3999, 0, 8550, 2000)
+    made = plan("InputSize/InputMediaSize=4000x6000", x, y, height, locked=(width,))
+    assert made.output.width_px == 2565
+    assert made.settings.area == Area(9, 0, 8491, 2000)
+    assert [note.used for note in made.notes] == ["9", "8559x6000"]
+
+
 # ---------------------------------------------------------------------------------------- resolution
 
 
@@ -231,6 +248,8 @@ def test_format_that_cannot_be_written_is_replaced_or_refused() -> None:
 def test_colour_is_kept_where_its_format_must_be_replaced_anyway() -> None:
     made = plan("Format=pdf-a", "MediaFront/ColorProcessing=BlackAndWhite1")
     assert (made.output.format, made.output.color) == ("tiff-single-g4", BILEVEL)
+    made = plan("Format=tiff-multi-g4", "MediaFront/ColorProcessing=RGB24")
+    assert (made.output.format, made.output.color) == ("jfif", RGB)
     assert plan("Format=tiff-multi-g4").output.format == "tiff-single-g4"
 
 
@@ -242,7 +261,7 @@ def test_colour_that_cannot_be_had_takes_the_nearest(asked: str, used: ColorProc
     made = plan(f"MediaFront/ColorProcessing={asked}")
     assert made.output.color is used
     assert [note.asked for note in made.notes] == [asked]
-    with pytest.raises(TicketRefused, match=f"{asked}.*possible: RGB24, Grayscale8, BlackAndWhite1"):
+    with pytest.raises(TicketRefused, match=f"{asked}.*possible: Grayscale8, RGB24, BlackAndWhite1"):
         plan(locked=(f"MediaFront/ColorProcessing={asked}",))
 
 

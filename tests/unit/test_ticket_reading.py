@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from dsm_device.hardware import Size
-from dsm_device.wire import names, ticket
+from dsm_device.wire import names, ticket_reader
 from dsm_device.wire.ticket import (
     DocumentParameters,
     Exposure,
@@ -30,7 +30,7 @@ def parse(parameters: str, job: str = JOB) -> ScanTicket:
         f'<p:ScanTicket xmlns:p="{names.PSP}" xmlns:w="{names.WSCN}" xmlns:acme="urn:acme">{job}'
         f"<w:DocumentParameters>\n{parameters}</w:DocumentParameters></p:ScanTicket>"
     )
-    return ticket.parse(etree.fromstring(text))
+    return ticket_reader.parse(etree.fromstring(text))
 
 
 def parameters(text: str) -> DocumentParameters:
@@ -138,15 +138,16 @@ def test_numbers_of_a_region_are_locked_one_by_one() -> None:
 def test_lock_on_a_container_locks_everything_in_it_that_is_stated(place: str) -> None:
     locks = {each: LOCK if each == place else "" for each in ("sides", "front", "region")}
     text = REGION.format(region=locks["region"], width="")
-    front = parameters(
+    read = parse(
         f"<w:MediaSides {locks['sides']}><w:MediaFront {locks['front']}>{text}"
         "<w:ColorProcessing>RGB24</w:ColorProcessing></w:MediaFront></w:MediaSides>"
-    ).front
+    )
+    front = read.parameters.front
     assert front.region is not None
     assert front.region.x_mil == Setting(0, True)
     assert front.region.height_mil == Setting(20, True)
     assert front.color == Setting("RGB24", place != "region")
-    assert front.resolution is None
+    assert not read.locked("MediaFront/Resolution")
 
 
 def test_locked_exposure_without_numbers_is_a_locked_neutral_one() -> None:

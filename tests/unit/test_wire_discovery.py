@@ -144,7 +144,8 @@ def test_a_host_without_the_service_is_refused() -> None:
 def test_types_are_resolved_where_they_stand() -> None:
     body = (
         f'<x:Metadata><p:Hosted xmlns:q="{DSC}"><a:EndpointReference><a:Address>{URL}/1</a:Address>'
-        f'</a:EndpointReference><p:Types xmlns:q="{DSP}">\n undeclared:T \n q:T T</p:Types></p:Hosted></x:Metadata>'
+        f'</a:EndpointReference><p:Types xmlns:q="{DSP}">\n undeclared:T \n q:T T</p:Types></p:Hosted>'
+        "</x:Metadata>"
     )
     metadata = parse_get_response(parse_answer(answer(body), request_id=""))
     assert metadata.hosted[0].types == (("", "T"), (DSP, "T"), ("", "T"))
