@@ -14,11 +14,11 @@ from typing import Final
 from dsm_device.hardware import (
     MIL_PER_INCH,
     Capabilities,
-    ColorProcessing,
     InputSource,
     ScanSettings,
     SourceCapabilities,
 )
+from dsm_device.imaging.formats import PageSpec
 from dsm_device.job.file_choice import Formats, choose_file
 from dsm_device.job.geometry import Surface, choose_surface
 from dsm_device.job.not_applied import region_text, settle_back, settle_neutral
@@ -40,42 +40,16 @@ LOSSY_FORMATS: Final = frozenset(
     ("jfif", "exif", "jpeg2k", "pdf-a", "xps", "tiff-single-jpeg-tn2", "tiff-multi-jpeg-tn2")
 )
 _LOSSLESS_QUALITY = 100
-#: Pixels a side that JPEG can count (ISO/IEC 10918-1, 16 bit; libjpeg stops at 65500).
-_JPEG_LARGEST_SIDE_PX = 65_500
-#: Pixels a side that PNG can count (PNG, 11.2.1) and libtiff keeps.
-_LARGEST_SIDE_PX = 2_147_483_647
-#: A classic TIFF addresses 4 GiB (TIFF 6.0 section 2), its directory included.
-_LARGEST_UNCOMPRESSED_TIFF_BYTES = 2**32 - 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """What every file of the job holds (WS-Scan ImageInformation, and its format).
-
-    ``width_px`` is PixelsPerLine, ``height_px`` NumberOfLines; the image keeps to them exactly, whatever the
-    scanner delivers. ``quality`` is 1 to 100, 100 where the format is lossless.
-    """
-
-    format: str
-    quality: int
-    color: ColorProcessing
-    width_px: int
-    height_px: int
-    x_dpi: int
-    y_dpi: int
-
-    @property
-    def bytes_per_line(self) -> int:
-        return self.color.bytes_per_line(self.width_px)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``settings`` for the driver, ``output`` for the encoder, ``outcomes`` for whoever asks what became of the
-    ticket. ``settings.color`` may hold more than ``output.color``, which is then made from it."""
+    ticket. ``settings.color`` may hold more than ``output.color``, which is then made from it. ``output`` is also
+    what WS-Scan calls ImageInformation: its ``width_px`` is PixelsPerLine, its ``height_px`` NumberOfLines."""
 
     settings: ScanSettings
-    output: Output
+    output: PageSpec
     outcomes: tuple[Outcome, ...]
 
     @property
@@ -96,16 +70,15 @@ def make_plan(capabilities: Capabilities, ticket: ScanTicket, formats: Formats) 
     surface = choose_surface(asked.input_size, asked.front.region, source, ledger)
     file = choose_file(asked.format, asked.front.color, source.colors, formats, ledger)
     x_dpi, y_dpi = _resolution(asked.front.resolution, source, ledger)
-    output = Output(
+    output = PageSpec(
         file.format,
-        _quality(asked.compression_quality, file.format, ledger),
         file.color,
         _pixels(surface.x.length_mil, x_dpi),
         _pixels(surface.y.length_mil, y_dpi),
         x_dpi,
         y_dpi,
+        _quality(asked.compression_quality, file.format, ledger),
     )
-    _check_size(output)
     images = _images(asked.images_to_transfer, ledger)
     settings = ScanSettings(source.source, file.acquired, x_dpi, y_dpi, surface.area, surface.media, images)
     settle_back(asked.back, source.source, _front(output, surface), ledger)
@@ -204,18 +177,7 @@ def _quality(asked: Setting[int] | None, format_: str, ledger: Ledger) -> int:
     return used
 
 
-def _check_size(output: Output) -> None:
-    """No file is begun that its format cannot end."""
-    largest = _JPEG_LARGEST_SIDE_PX if output.format in LOSSY_FORMATS else _LARGEST_SIDE_PX
-    advice = "a lower resolution, a smaller ScanRegion, or another Format"
-    if max(output.width_px, output.height_px) > largest:
-        raise refusal(f"{output.width_px} x {output.height_px} pixels are more than {output.format} holds", advice)
-    size = output.bytes_per_line * output.height_px
-    if output.format.endswith("-uncompressed") and size > _LARGEST_UNCOMPRESSED_TIFF_BYTES:
-        raise refusal(f"{size:,} bytes are more than {output.format} holds", advice)
-
-
-def _front(output: Output, surface: Surface) -> dict[str, str]:
+def _front(output: PageSpec, surface: Surface) -> dict[str, str]:
     """What the front of a sheet becomes, in the words in which its back is compared with it."""
     x, y = surface.x, surface.y
     return {

@@ -28,7 +28,8 @@ MAX_CHARACTERS: Final = 524_288
 MAX_OCTETS: Final = 4 * MAX_CHARACTERS + 4
 
 _STRING_LIMIT = 255
-_CLAIMS_UTF_16 = re.compile(rb"""\A\s*<\?xml[^>]*encoding\s*=\s*["']utf-16""", re.IGNORECASE)
+#: In single octets, so what it claims is wrong: Windows' text says so after it was saved as UTF-8.
+_CLAIMS_UTF_16 = re.compile(rb"""\A\s*<\?xml[^>]*encoding\s*=\s*["']utf-16[^>]*\?>""", re.IGNORECASE)
 _PROCESS = names.qname(names.PSP, "PostScanProcess")
 
 
@@ -67,9 +68,7 @@ def read(data: bytes) -> etree._Element:
         raise XmlError("is empty")
     if len(data) > MAX_OCTETS:
         raise _too_long()
-    if _CLAIMS_UTF_16.match(data):
-        raise XmlError("says encoding utf-16 but is not: save it as UTF-8, or take the XML declaration out")
-    document = xml.parse(data, limit=MAX_OCTETS)
+    document = xml.parse(_CLAIMS_UTF_16.sub(b"", data), limit=MAX_OCTETS)
     encoding = document.getroottree().docinfo.encoding or "utf-8"
     if len(data) > MAX_CHARACTERS and len(data.decode(encoding, "replace")) > MAX_CHARACTERS:
         raise _too_long()

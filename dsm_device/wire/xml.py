@@ -15,6 +15,9 @@ MAX_DEPTH = 64
 class XmlError(ValueError):
     """Not a document that we read; ``str()`` says why in one line, with the line where there is one."""
 
+    def __init__(self, problem: str) -> None:
+        super().__init__(" ".join(problem.split()))
+
 
 def parse(data: bytes, *, limit: int, max_depth: int = MAX_DEPTH) -> etree._Element:
     """The root element of ``data``.
@@ -48,7 +51,7 @@ def parse(data: bytes, *, limit: int, max_depth: int = MAX_DEPTH) -> etree._Elem
 
 
 def _first_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    text = " ".join(getattr(error, "msg", str(error)).split())
     return text if len(text) <= 200 else text[:200] + " …"
 
 

@@ -29,7 +29,7 @@ def test_names_of_servers(repository: str, host: str, port: int) -> None:
 )  # fmt: skip
 def test_what_is_no_name_of_a_server_is_the_processes_fault(repository: str) -> None:
     with pytest.raises(
-        ProcessUnusable, match="ScanRepository .*(no host name|empty|impossible port).*full DNS name"
+        ProcessUnusable, match=r"ScanRepository .*(no host name|empty|impossible port).*full DNS name"
     ):
         ServerName.parse(repository, 5362)
 

@@ -109,7 +109,6 @@ REASONS = {
     "empty": "is empty",
     "not XML": "not well-formed XML",
     "cut off": "not well-formed XML",
-    "says UTF-16 but is not": "says encoding utf-16 but is not: save it as UTF-8",
     "says UTF-8 but is not": "not well-formed XML",
     "unknown encoding": "Unsupported encoding",
     "DTD": "has a DOCTYPE, which is not allowed",

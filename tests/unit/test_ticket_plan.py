@@ -17,7 +17,8 @@ from dsm_device.hardware import (
     Size,
     SourceCapabilities,
 )
-from dsm_device.job.plan import Output, Plan, make_plan
+from dsm_device.imaging.formats import PageSpec
+from dsm_device.job.plan import Plan, make_plan
 from dsm_device.wire.ticket import Foreign, ScanTicket
 from dsm_device.wire.ticket_elements import setting_of
 from dsm_device.wire.ticket_overrides import with_overrides
@@ -79,7 +80,7 @@ def region(x: int, y: int, width: int, height: int) -> tuple[str, ...]:
 def test_empty_ticket_becomes_a_whole_page_in_colour_as_jpeg() -> None:
     made = plan()
     assert made.settings == ScanSettings(InputSource.PLATEN, RGB, 300, 300, Area(0, 0, 8500, 11690), None, 0)
-    assert made.output == Output("jfif", 85, RGB, 2550, 3507, 300, 300)
+    assert made.output == PageSpec("jfif", RGB, 2550, 3507, 300, 300, 85)
     assert made.notes == ()
     assert all(outcome.used_default for outcome in made.outcomes)
 
@@ -392,8 +393,8 @@ def test_back_counts_only_in_duplex() -> None:
 def test_page_that_its_format_cannot_hold_is_refused_before_it_is_scanned() -> None:
     fine = (75, 300, 9600)
     flatbed = replace(FLATBED, x_resolutions_dpi=fine, y_resolutions_dpi=fine, maximum=Size(8500, 14000))
-    with pytest.raises(TicketRefused, match="81600 x 134400 pixels are more than jfif holds"):
+    with pytest.raises(TicketRefused, match="jfif cannot have a page size in pixels of 81600 x 134400"):
         plan("MediaFront/Resolution=9600", on=scanner(flatbed))
-    with pytest.raises(TicketRefused, match="bytes are more than tiff-single-uncompressed holds"):
+    with pytest.raises(TicketRefused, match="134400 pixels is too large for tiff-single-uncompressed"):
         plan("MediaFront/Resolution=9600", "Format=tiff-single-uncompressed", on=scanner(flatbed))
     assert plan("MediaFront/Resolution=9600", "Format=png", on=scanner(flatbed)).output.width_px == 81600
