@@ -18,7 +18,8 @@ from dsm_device.directory.files import FilesDirectory
 from dsm_device.directory.port import Directory, ProcessEntry, User
 from dsm_device.errors import ConfigurationError, ScannerError
 from dsm_device.hardware import InputSource, ScannerInfo, SourceCapabilities
-from dsm_device.runner.delivery import RetryPolicy
+from dsm_device.job.model import Job
+from dsm_device.runner.delivery import Delivery, RetryPolicy, redeliver
 from dsm_device.runner.doctor import Check, Doctor, run
 from dsm_device.runner.events import Listener
 from dsm_device.runner.scan import PushScan, ScannerChoice
@@ -62,6 +63,25 @@ class ScannerDescription:
     model: str
     sources: tuple[SourceDescription, ...] = ()
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobDescription:
+    """A job in the spool; ``created`` is ISO 8601."""
+
+    id: str
+    process: str
+    user: str
+    state: str
+    pages: int
+    sent: int
+    created: str
+    error: str
+
+    @classmethod
+    def of(cls, job: Job) -> JobDescription:
+        created = job.created.astimezone().isoformat(timespec="seconds")
+        return cls(job.id, job.process_name, job.user, job.state, len(job.pages), job.sent, created, job.error)
 
 
 class Device:
@@ -121,6 +141,35 @@ class Device:
                 scan = PushScan(acquisition, spool, server, self._retry_policy(), listener)
                 with _cancelled_by_signals(scan.cancel):
                     await scan.run(prepared, self._scanner_choice())
+
+    def jobs(self) -> list[JobDescription]:
+        """What lies in the spool, oldest first."""
+        return [JobDescription.of(folder.job) for folder in self.spool().jobs()]
+
+    def job(self, job_id: str) -> JobDescription:
+        return JobDescription.of(self.spool().find(job_id).job)
+
+    def retry_job(self, job_id: str, listener: Listener) -> None:
+        """Deliver what a job has in the spool, in a new post-scan job."""
+        asyncio.run(self._retry_job(job_id, listener))
+
+    async def _retry_job(self, job_id: str, listener: Listener) -> None:
+        folder = self.spool().find(job_id)
+        folder.claim()
+        async with self.scan_server(folder.job.repository) as server:
+            await redeliver(folder, Delivery(folder, server, self._retry_policy(), listener))
+
+    def cancel_job(self, job_id: str, listener: Listener) -> None:
+        """Cancel a job at its server, as well as that can be done, and delete its pages."""
+        asyncio.run(self._cancel_job(job_id, listener))
+
+    async def _cancel_job(self, job_id: str, listener: Listener) -> None:
+        folder = self.spool().find(job_id)
+        folder.claim()
+        async with self.scan_server(folder.job.repository) as server:
+            delivery = Delivery(folder, server, self._retry_policy(), listener)
+            await delivery.cancel()
+            await delivery.remove()
 
     def scanners(self) -> list[ScannerDescription]:
         return asyncio.run(self._scanners())

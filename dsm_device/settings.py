@@ -166,7 +166,7 @@ def parse(text: str, name: str) -> Settings:
     """The settings in ``text``; ``name`` stands for it in messages. Raises :class:`ConfigurationError`."""
     try:
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError is one, an endless number another
         last = len(text.splitlines()) or 1
         problem = str(error).replace("at end of document", f"at line {last}, the end of the file")
         raise ConfigurationError(f"{name}: not valid TOML: {problem}", "correct that line") from error

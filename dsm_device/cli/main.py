@@ -15,15 +15,16 @@ from pathlib import Path
 
 from dsm_device import settings
 from dsm_device.app import Device
-from dsm_device.errors import Cancelled, DsmError
+from dsm_device.errors import Cancelled, DsmError, UsageError
 from dsm_device.runner.scan_order import ScanOrder
 
-from .output import print_json, print_table, scan_output, show_check, show_check_as_json
+from .output import print_job, print_json, print_table, scan_output, show_check, show_check_as_json
 
 EXAMPLES = """examples:
   dsm-device processes                             which scan processes there are
   dsm-device scan --process Invoices               scan all sheets in the feeder by that process
   dsm-device scan --process Invoices --set Format=png --set MediaFront/Resolution=300x300
+  dsm-device jobs                                  what still waits in the spool
   dsm-device doctor                                is everything as it should be?
   dsm-device sim server                            a scan server to try things with
 
@@ -91,6 +92,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ADDR",
         help="a further address, where the process allows it",
     )
+
+    jobs = _command(commands, "jobs", "list the jobs in the spool, show, retry or cancel one", _jobs)
+    jobs.add_argument("action", nargs="?", choices=("show", "retry", "cancel"), help="what to do with one job")
+    jobs.add_argument("id", nargs="?", metavar="ID", help="the job")
 
     _add_user(_command(commands, "processes", "list the scan processes", _processes))
     _command(commands, "scanners", "list the scanners and what they can do", _scanners)
@@ -167,6 +172,39 @@ def _processes(options: argparse.Namespace) -> int:
             for each in entries
         ]
         print_table(("NAME", "SERVER", "STATE", "ID"), rows)
+    return 0
+
+
+def _jobs(options: argparse.Namespace) -> int:
+    if options.action is None:
+        return _list_jobs(options)
+    if options.id is None:
+        raise UsageError(f"`jobs {options.action}` needs a job", "`dsm-device jobs` lists them")
+    device = _device(options)
+    if options.action == "show":
+        print_job(device.job(options.id), as_json=options.json)
+        return 0
+    output = scan_output(options.json)
+    act = device.retry_job if options.action == "retry" else device.cancel_job
+    try:
+        act(options.id, output.show)
+    except DsmError as error:
+        output.failed(error)
+        raise
+    return 0
+
+
+def _list_jobs(options: argparse.Namespace) -> int:
+    jobs = _device(options).jobs()
+    if options.json:
+        print_json(jobs)
+    elif jobs:
+        rows = [
+            (job.id, job.process, job.user, job.state, f"{job.sent} of {job.pages}", job.error) for job in jobs
+        ]
+        print_table(("ID", "PROCESS", "USER", "STATE", "SENT", "ERROR"), rows)
+    else:
+        print("There are no jobs in the spool.", file=sys.stderr)
     return 0
 
 

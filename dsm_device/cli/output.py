@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TextIO
 
+from dsm_device.app import JobDescription
 from dsm_device.errors import DsmError
 from dsm_device.runner.doctor import Check
 from dsm_device.runner.events import (
@@ -196,6 +197,14 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     for row in (head, *rows):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_job(job: JobDescription, *, as_json: bool) -> None:
+    if as_json:
+        print_json([job])
+        return
+    for name, value in dataclasses.asdict(job).items():
+        print(f"{name:<8} {value}")
 
 
 def show_check(check: Check) -> None:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from dsm_device.client.scan_server import ScanServer
-from dsm_device.errors import Recovery, ServerError
+from dsm_device.errors import Recovery, ServerError, SpoolError
 from dsm_device.job.model import JobState, SpooledPage
 from dsm_device.spool import JobFolder
 from dsm_device.wire import xml
 from dsm_device.wire.processing import CREATING, DOCUMENTS, JOB_STATUS, JobStatus
 
-from .events import Listener, PageGoing, PageSent, StateChanged, Warned
+from .events import JobDone, Listener, PageGoing, PageSent, StateChanged, Warned
 
 #: A server closes a job that hears nothing for ten minutes; from here on ours counts as lost (MS-BDSRR 3.1.2).
 SILENCE_LIMIT_S = 8 * 60.0
@@ -92,6 +92,22 @@ class Delivery:
                 await self.cancel()
         cause = lost.cause if lost else None
         raise cause or ServerError(f"the scan server lost this job {MAX_POST_SCAN_JOBS} times", "scan again later")
+
+    async def finish(self, token: str) -> None:
+        """After :meth:`run`: tell what the server makes of the job, and let its pages go."""
+        pages = len(self._folder.job.pages)
+        status = await self._status(token)
+        if status is not None:
+            self._listener(StateChanged("server", status.state, " ".join(status.reasons)))
+        await self.remove()
+        self._listener(JobDone(token, pages))
+
+    async def remove(self) -> None:
+        """Delete the job from the spool; a disk that refuses fails nothing any more."""
+        try:
+            await asyncio.to_thread(self._folder.remove)
+        except SpoolError as error:
+            self._listener(Warned(str(error)))
 
     async def cancel(self) -> None:
         """Cancel the post-scan job, if there is one, as well as the server allows."""
@@ -171,7 +187,7 @@ class Delivery:
 
     # -------------------------------------------------------------------------------------- questions
 
-    async def status(self, token: str) -> JobStatus | None:
+    async def _status(self, token: str) -> JobStatus | None:
         """What the server says of the job now; None where it does not say."""
         try:
             return (await self._server.job_elements(token, JOB_STATUS)).status
@@ -232,3 +248,14 @@ class Delivery:
                 return 2
             case _:
                 return 1
+
+
+async def redeliver(folder: JobFolder, delivery: Delivery) -> None:
+    """Deliver a job all of whose pages are in the spool already."""
+    await delivery.all_arrived()
+    try:
+        token = await delivery.run()
+    except ServerError as error:
+        await asyncio.to_thread(folder.set_state, JobState.SPOOLED, str(error))
+        raise
+    await delivery.finish(token)

@@ -24,7 +24,7 @@ from dsm_device.job.plan import Plan
 from dsm_device.spool import JobFolder, Spool
 
 from .delivery import Delivery, RetryPolicy
-from .events import JobCreated, JobDone, Listener, PageArriving, PageSpooled, StateChanged, Warned
+from .events import JobCreated, Listener, PageArriving, PageSpooled, StateChanged, Warned
 from .scan_order import PreparedScan
 
 #: How long a cancelled or failed job waits for the server to cancel its post-scan job.
@@ -89,7 +89,7 @@ class PushScan:
             await asyncio.to_thread(folder.set_state, JobState.SPOOLED, str(error))
             self._listener(Warned(_whereabouts(folder)))
             raise
-        await self._finish(token, folder, delivery)
+        await delivery.finish(token)
 
     # ------------------------------------------------------------------------------------ acquisition
 
@@ -131,13 +131,6 @@ class PushScan:
                 raise Cancelled("the scan was cancelled") from None
             raise
 
-    async def _finish(self, token: str, folder: JobFolder, delivery: Delivery) -> None:
-        status = await delivery.status(token)
-        if status is not None:
-            self._listener(StateChanged("server", status.state, " ".join(status.reasons)))
-        await self._remove(folder)
-        self._listener(JobDone(token, len(folder.job.pages)))
-
     async def _abandon(self, folder: JobFolder, delivery: Delivery, error: DsmError) -> None:
         """Nothing of a job that failed at the scanner is mailed: cancel it at the server, keep its pages here."""
         if self._delivering is not None:
@@ -146,17 +139,11 @@ class PushScan:
         with suppress(TimeoutError):
             await asyncio.wait_for(delivery.cancel(), CANCEL_LIMIT_S)
         if self._cancelled or not folder.job.pages:
-            await self._remove(folder)
+            await delivery.remove()
         else:
             with suppress(SpoolError):
                 await asyncio.to_thread(folder.set_state, JobState.FAILED, str(error))
             self._listener(Warned(_whereabouts(folder)))
-
-    async def _remove(self, folder: JobFolder) -> None:
-        try:
-            await asyncio.to_thread(folder.remove)
-        except SpoolError as error:
-            self._listener(Warned(str(error)))
 
 
 def _whereabouts(folder: JobFolder) -> str:

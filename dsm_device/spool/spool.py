@@ -7,6 +7,7 @@ A page is written to a temporary file, synced, renamed and recorded, in this ord
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import threading
@@ -51,6 +52,7 @@ class Spool:
             path.mkdir(mode=0o700)
         _sync_folder(self._root)
         folder = JobFolder(path, job)
+        folder.claim()
         folder.update(lambda _: job)
         return folder
 
@@ -110,6 +112,20 @@ class JobFolder:
         self.path = path
         self.job = job
         self._lock = threading.Lock()
+        self._claim: int | None = None
+
+    def claim(self) -> None:
+        """Work on this job as the only process, until this one ends or removes it. Raises :class:`SpoolError`."""
+        with _translated(self.path, "cannot be opened"):
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise SpoolError(
+                f"job {self.job.id} is being scanned or sent right now", "wait until that has ended"
+            ) from error
+        self._claim = descriptor
 
     def file(self, page: SpooledPage) -> Path:
         return self.path / page.file
@@ -156,6 +172,9 @@ class JobFolder:
         with _translated(self.path, "cannot be deleted"):
             (self.path / RECORD).unlink(missing_ok=True)
             shutil.rmtree(self.path)
+        if self._claim is not None:
+            os.close(self._claim)
+            self._claim = None
 
 
 def _private(path: str, flags: int) -> int:

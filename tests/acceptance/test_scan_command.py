@@ -364,3 +364,46 @@ def test_two_devices_deliver_to_one_server_at_once(desk, tmp_path: Path):
     assert first.communicate(timeout=60) and second.communicate(timeout=60)
     assert (first.returncode, second.returncode) == (0, 0)
     assert [len(job.documents) for job in desk.server.jobs] == [10, 10]
+
+
+# --------------------------------------------------------------------------------------------- jobs
+
+
+def test_a_job_that_could_not_be_sent_is_listed_shown_and_sent_later(make_desk):
+    with make_desk(plan=(Fault("CreatePostScanJob", 1, AnswerFault("dsp:InvalidArgs")),)) as desk:
+        assert desk.scan(*SMALL).code == 5
+        (listed,) = desk.run("jobs", "--json").lines
+        assert set(listed) == {"id", "process", "user", "state", "pages", "sent", "created", "error"}
+        assert (listed["process"], listed["user"], listed["pages"], listed["sent"]) == ("Demo", "amelie", 10, 0)
+        assert "InvalidArgs" in listed["error"]
+        assert desk.run("jobs", "show", listed["id"], "--json").lines == [listed]
+        retried = desk.run("jobs", "retry", listed["id"], "--json")
+        assert retried.code == 0, retried.err
+        assert retried.events("done")[0]["pages"] == 10
+        delivered_once(desk)
+        assert desk.run("jobs", "--json").lines == []
+
+
+def test_a_cancelled_job_leaves_the_spool_even_without_its_server(make_desk):
+    with make_desk(server=False) as desk:
+        assert desk.scan(*SMALL).code == 5
+        (listed,) = desk.run("jobs", "--json").lines
+        assert desk.run("jobs", "cancel", listed["id"]).code == 0
+        assert desk.run("jobs", "--json").lines == []
+
+
+def test_a_job_at_work_is_left_alone(desk):
+    desk.configure(scanner_options={"read-delay": True, "read-delay-duration": 50000})
+    process = desk.start("--json", "scan", "--process", "Demo", *SMALL)
+    job = json.loads(process.stdout.readline())["job"]
+    outcome = desk.run("jobs", "cancel", job)
+    assert outcome.code == 3
+    assert "right now" in outcome.last_words
+    assert process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_a_job_that_is_not_there(desk):
+    outcome = desk.run("jobs", "show", "nothing")
+    assert outcome.code == 3
+    assert "nothing" in outcome.last_words
