@@ -112,6 +112,8 @@ async def _serve(options: ScanServerOptions, arguments: argparse.Namespace) -> i
     try:
         await server.__aenter__()
     except OSError as error:
+        if error.filename:
+            raise _UsageError(f"cannot use {error.filename}: {error.strerror}") from error
         place = f"port {options.port} on {options.host}"
         raise _UsageError(f"cannot listen on {place}: {error.strerror or error}: choose another --port") from error
     say = _say_json if arguments.json else _say_text

@@ -6,6 +6,7 @@ import http.client
 import re
 import socket
 import ssl
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dsm_sim.peers.scan_server import RunningScanServer, ScanServerOptions, running_scan_server
 from lxml import etree
+
+from dsm_sim.peers.scan_server import RunningScanServer, ScanServerOptions, running_scan_server
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 DSP = "http://schemas.microsoft.com/windows/2008/12/wdp/distributedscan/processing"
@@ -112,13 +114,20 @@ class Device:
     # -------------------------------------------------------------------------------------- messages
 
     def envelope(
-        self, action: str, body: str, *, to: str | None = None, path: str | None = None, header: str = "", **parts: str
+        self,
+        uri: str,
+        body: str,
+        *,
+        to: str | None = None,
+        path: str | None = None,
+        header: str = "",
+        **parts: str,
     ) -> bytes:
         """``parts`` replaces single header blocks (``message_id=""`` leaves one out)."""
         to = f"https://{self.host}{path or self.service}" if to is None else to
         blocks = {
             "to": f"<wsa:To>{to}</wsa:To>",
-            "action": f"<wsa:Action>{action}</wsa:Action>",
+            "action": f"<wsa:Action>{uri}</wsa:Action>",
             "message_id": f"<wsa:MessageID>urn:uuid:{uuid.uuid4()}</wsa:MessageID>",
             "reply_to": "<wsa:ReplyTo><wsa:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous"
             "</wsa:Address></wsa:ReplyTo>",
@@ -135,7 +144,9 @@ class Device:
     def operation(self, name: str, arguments: str, **changes: str) -> bytes:
         return self.envelope(f"{DSP}/{name}", f"<dsp:{name}Request>{arguments}</dsp:{name}Request>", **changes)
 
-    def request(self, path: str, body: bytes, headers: Mapping[str, str] | None = None, method: str = "POST") -> bytes:
+    def request(
+        self, path: str, body: bytes, headers: Mapping[str, str] | None = None, method: str = "POST"
+    ) -> bytes:
         """A whole request; a header whose value is "" is left out."""
         head = {
             "Host": self.host,
@@ -162,7 +173,9 @@ class Device:
     def do(self, name: str, arguments: str, **changes: str) -> Answer:
         return self.post(self.service, self.operation(name, arguments, **changes))
 
-    def create(self, instructions: str | None = None, *, user: str | None = None, psp: str | None = None) -> Answer:
+    def create(
+        self, instructions: str | None = None, *, user: str | None = None, psp: str | None = None
+    ) -> Answer:
         user = user or "S-1-5-21-1085031214-1563985344-725345543-1107"
         psp = psp or "6E0E1A3D-6F2B-4C57-9C1F-0C6C5B5B2F11"
         return self.do(
@@ -281,6 +294,19 @@ def connect() -> Iterator[Callable[..., Device]]:
 def device(start_server: StartServer, connect: Callable[..., Device]) -> Device:
     """A device in front of a server with default options."""
     return connect(start_server())
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], None]:
+    """Waits until something is true, at most 20 s."""
+
+    def wait(condition: Callable[[], object]) -> None:
+        limit = time.monotonic() + ANSWER_LIMIT_S
+        while not condition():
+            assert time.monotonic() < limit, "it did not happen in time"
+            time.sleep(0.005)
+
+    return wait
 
 
 @pytest.fixture

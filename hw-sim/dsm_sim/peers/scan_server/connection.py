@@ -137,6 +137,9 @@ class Connection:
             self._listener.incomplete()
         except (OSError, TimeoutError):
             pass  # the client is gone, or idle: nobody is left to answer
+        except asyncio.CancelledError:
+            self._writer.transport.abort()  # the server stops: no time for an orderly end
+            raise
         except Exception:
             _LOG.exception("the simulated scan server failed in a request and closes its connection")
         finally:

@@ -108,6 +108,8 @@ class Job:
     state: JobState = JobState.CREATING
     reason: str = "None"
     completed: datetime.datetime | None = None
+    #: Monotonic, of a cancelled job.
+    cancelled_at: float = 0.0
     documents: list[Document] = field(default_factory=list)
 
     @property

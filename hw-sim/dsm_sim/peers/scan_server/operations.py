@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -59,8 +59,6 @@ class ProcessingService:
     users: Mapping[str, str]
     on_job: Callable[[Job], None]
     on_page: Callable[[Job, Document], None]
-    #: When each cancelled job was cancelled, monotonic.
-    _cancelled_at: dict[str, float] = field(default_factory=dict)
 
     def perform(self, request: Request) -> etree._Element:
         """The body of the answer. Raises :class:`SoapFault` and :class:`HttpRefusal`."""
@@ -138,7 +136,7 @@ class ProcessingService:
             raise token_not_found(job.token)
         self._check_owner(request, job)
         job.become(JobState.CANCELED, self.book.clock.now(), "PostScanJobCanceled")
-        self._cancelled_at[job.token] = self.book.clock.monotonic()
+        job.cancelled_at = self.book.clock.monotonic()
         self.on_job(job)
         return _answer("CancelPostScanJobResponse")
 
@@ -227,7 +225,7 @@ class ProcessingService:
         if job.state is JobState.CREATING:
             return job
         if job.state is JobState.CANCELED:
-            if request.began <= self._cancelled_at.get(job.token, 0):
+            if request.began <= job.cancelled_at:
                 # It was under way when the job was cancelled: nobody's mistake.
                 raise fault("dsp:ServerErrorPostScanJobCanceled", "The job has been cancelled meanwhile.")
             request.notes.record(rules.JOB_CANCELED, request.message.operation)

@@ -59,7 +59,7 @@ class Attachment:
 
 @dataclass
 class Package:
-    """A whole package; ``root_first`` and ``binary`` say whether DPWS lets a receiver refuse it."""
+    """A whole package. ``refusal`` is why DPWS lets a receiver refuse it, "" where it does not."""
 
     envelope: bytes
     attachments: list[Attachment]

@@ -73,9 +73,7 @@ WSA_MESSAGE_ID: Final = Rule(
 WSA_UNIQUE: Final = Rule(
     "wsa-unique", "wsa:MessageID is fresh in each message, also when it is repeated", "WS-Addressing 3"
 )
-WSA_REPLY_TO: Final = Rule(
-    "wsa-reply-to", "wsa:ReplyTo is the anonymous address", "WS-Addressing 3.1"
-)
+WSA_REPLY_TO: Final = Rule("wsa-reply-to", "wsa:ReplyTo is the anonymous address", "WS-Addressing 3.1")
 ACTION_KNOWN: Final = Rule("action-known", "The action is one of the addressed service", "WS-Addressing 4.4")
 ACTION_BODY: Final = Rule("action-body", "The body is the one that the action names", "WS-DSP operations")
 BODY_SCHEMA: Final = Rule("body-schema", "The body follows its schema", "WS-DSP operations; MS-BDSRR 2.2")

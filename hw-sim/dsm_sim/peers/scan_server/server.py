@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import shutil
-import socket
 import ssl
 import uuid
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, cast
+from typing import Final, Self
 
 from dsm_sim.certificates import Credentials, open_authority
 from dsm_sim.peers.scan_server.connection import READ_OCTETS, Connection, Listener
@@ -25,30 +23,16 @@ from dsm_sim.peers.scan_server.processing import TIMED_OUT, process
 from dsm_sim.peers.scan_server.report import JobReport, Report, Traffic, job_report
 from dsm_sim.peers.scan_server.rules import Notes, Violations
 from dsm_sim.peers.scan_server.site import Site, SiteSettings
+from dsm_sim.peers.scan_server.sockets import (
+    LOOPBACK_ADDRESSES,
+    SLOW_BUFFER,
+    Datagrams,
+    bind_sockets,
+    own_addresses,
+)
 
-_LOOPBACK_ADDRESSES: Final = ("127.0.0.1", "::1")
-_LOOPBACK: Final = frozenset({"localhost", *_LOOPBACK_ADDRESSES})
+_LOOPBACK: Final = frozenset({"localhost", *LOOPBACK_ADDRESSES})
 _TICK_S: Final = 1.0
-_PORT_TRIES: Final = 20
-#: Small, so that a slow reader is felt by the sender and not swallowed by the kernel.
-_SLOW_BUFFER: Final = 65_536
-
-
-class _Datagrams(asyncio.DatagramProtocol):
-    """Answers probes that come by UDP."""
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._transport: asyncio.DatagramTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Not an isinstance check: asyncio's own datagram transport is no subclass of this before Python 3.13.
-        self._transport = cast("asyncio.DatagramTransport", transport)
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        answer = self._site.datagram(data)
-        if answer and self._transport:
-            self._transport.sendto(answer, addr)
 
 
 class ScanServer:
@@ -110,7 +94,7 @@ class ScanServer:
     async def __aenter__(self) -> Self:
         self._incoming.mkdir(parents=True, exist_ok=True)
         self._credentials = self._own_credentials()
-        tcp, udp = _bind(self.options)
+        tcp, udp = bind_sockets(self.options)
         self.port = tcp.getsockname()[1]
         self._identity = Identity(
             base=f"https://{self.fqdn}:{self.port}",
@@ -120,12 +104,13 @@ class ScanServer:
         self._site = self._make_site()
         self._listener = self._make_listener()
         loop = asyncio.get_running_loop()
-        self._server = await asyncio.start_server(
-            self._connected, sock=tcp, ssl=self._tls_context(), limit=READ_OCTETS
-        )
+        limit = SLOW_BUFFER if self.options.read_rate else READ_OCTETS
+        self._server = await asyncio.start_server(self._connected, sock=tcp, ssl=self._tls_context(), limit=limit)
         self._datagrams = None
         if udp:
-            self._datagrams, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self._site), sock=udp)
+            self._datagrams, _ = await loop.create_datagram_endpoint(
+                lambda: Datagrams(self._site.datagram), sock=udp
+            )
         self._ticker = loop.create_task(self._tick())
         return self
 
@@ -146,7 +131,7 @@ class ScanServer:
     def _own_credentials(self) -> Credentials:
         if self.options.credentials:
             return self.options.credentials
-        return open_authority(self._tls_folder).server(self.options.names, _own_addresses(self.options.host))
+        return open_authority(self._tls_folder).server(self.options.names, own_addresses(self.options.host))
 
     def _tls_context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -271,58 +256,3 @@ class ScanServer:
             state = JobState.PENDING if job.documents else JobState.COMPLETED
             job.become(state, self.options.clock.now(), TIMED_OUT)
             self._on_job(job)
-
-
-def _own_addresses(host: str) -> tuple[str, ...]:
-    """The IP addresses that the server's certificate is also good for."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return _LOOPBACK_ADDRESSES
-    if address.is_unspecified or address.is_loopback:
-        return _LOOPBACK_ADDRESSES
-    return (*_LOOPBACK_ADDRESSES, str(address))
-
-
-def _bind(options: ScanServerOptions) -> tuple[socket.socket, socket.socket | None]:
-    """A TCP and, unless switched off, a UDP socket of the same port number. Raises OSError."""
-    for _ in range(_PORT_TRIES):
-        tcp = _tcp_socket(options)
-        if not options.probe_by_udp:
-            return tcp, None
-        try:
-            return tcp, _udp_socket(options.host, tcp.getsockname()[1])
-        except OSError:
-            tcp.close()
-            if options.port:
-                raise
-    raise OSError(f"no port is free for both TCP and UDP on {options.host}")
-
-
-def _tcp_socket(options: ScanServerOptions) -> socket.socket:
-    tcp = socket.socket(_family(options.host), socket.SOCK_STREAM)
-    try:
-        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if options.read_rate:
-            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SLOW_BUFFER)
-        tcp.bind((options.host, options.port))
-        tcp.listen(128)
-    except OSError:
-        tcp.close()
-        raise
-    return tcp
-
-
-def _udp_socket(host: str, port: int) -> socket.socket:
-    udp = socket.socket(_family(host), socket.SOCK_DGRAM)
-    try:
-        udp.setblocking(False)
-        udp.bind((host, port))
-    except OSError:
-        udp.close()
-        raise
-    return udp
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
