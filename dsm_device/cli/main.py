@@ -55,8 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _simulator(arguments: list[str]) -> int:
-    from dsm_sim.cli import main as simulate  # noqa: PLC0415 - a device in the field has no simulator
-
+    try:
+        from dsm_sim.cli import main as simulate  # noqa: PLC0415 - a device in the field has no simulator
+    except ImportError as error:
+        print(f"dsm-device: the simulator lacks {error.name}: install dsm-device[sim]", file=sys.stderr)
+        return UsageError.exit_code
     return simulate(arguments)
 
 

@@ -98,7 +98,8 @@ class Delivery:
         pages = len(self._folder.job.pages)
         status = await self._status(token)
         if status is not None:
-            self._listener(StateChanged("server", status.state, " ".join(status.reasons)))
+            reasons = " ".join(reason for reason in status.reasons if reason != "None")
+            self._listener(StateChanged("server", status.state, reasons))
         await self.remove()
         self._listener(JobDone(token, pages))
 

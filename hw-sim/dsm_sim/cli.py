@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from dsm_sim.certificates import Credentials, open_authority
+from dsm_sim.demo import run_demo
 from dsm_sim.peers.scan_server import Happening, Report, ScanServer, ScanServerOptions
 from dsm_sim.peers.scan_server.processes import load_processes
 
@@ -26,13 +27,14 @@ class _UsageError(Exception):
 
 
 def main(argv: list[str]) -> int:
-    """Runs a simulated peer until SIGINT or SIGTERM. Returns 0, or 2 for usage and configuration."""
+    """Runs one command. Returns 0, 1 where a demonstration failed, or 2 for usage and configuration."""
     try:
         arguments = _parser().parse_args(argv)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else _USAGE
     try:
-        return asyncio.run(_serve(_options(arguments), arguments))
+        run: Callable[[argparse.Namespace], int] = arguments.run
+        return run(arguments)
     except (_UsageError, OSError) as error:
         sys.stderr.write(f"{_PROGRAM}: {error}\n")
         return _USAGE
@@ -41,6 +43,23 @@ def main(argv: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=_PROGRAM, description="Simulated counterparts of a DSM device.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_server(commands)
+    demo = commands.add_parser(
+        "demo",
+        help="the main job once, from a feeder to a scan server",
+        description="Starts a scan server, scans with the device's own program, shows what arrived.",
+    )
+    demo.add_argument(
+        "--scanner", default="", metavar="DEVICE", help="a SANE device (default: a simulated feeder)"
+    )
+    demo.add_argument(
+        "--out", type=Path, default=Path("demo-out"), metavar="DIR", help="output (default: ./%(default)s)"
+    )
+    demo.set_defaults(run=lambda arguments: run_demo(arguments.out.absolute(), arguments.scanner))
+    return parser
+
+
+def _add_server(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     server = commands.add_parser(
         "server",
         help="a scan server with a certificate authority of its own",
@@ -64,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--no-udp", action="store_true", help="do not answer probes by UDP")
     add("--json", action="store_true", help="JSON lines on standard output; the first one says that it is ready")
-    return parser
+    server.set_defaults(run=lambda arguments: asyncio.run(_serve(_options(arguments), arguments)))
 
 
 def _port(text: str) -> int:
