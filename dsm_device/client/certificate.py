@@ -40,7 +40,7 @@ def read(der: bytes) -> Certificate:
     """The fields of a DER certificate. Raises :class:`ValueError` for anything else."""
     try:
         return _read(der)
-    except (IndexError, StopIteration, UnicodeDecodeError, OverflowError) as error:
+    except IndexError as error:
         raise ValueError("not a certificate") from error
 
 
@@ -81,9 +81,9 @@ def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _only(data: bytes, wanted: int) -> bytes:
-    tag, content = next(_elements(data))
+    tag, content = next(_elements(data), (None, b""))
     if tag != wanted:
-        raise ValueError(f"tag {tag:#x} where {wanted:#x} was expected")
+        raise ValueError(f"tag {wanted:#x} was expected")
     return content
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Self
 
 from dsm_device.errors import ProcessUnusable
-
-_LABEL: Final = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_REPOSITORY: Final = re.compile(
-    rf"(?:\[(?P<ipv6>[0-9A-Fa-f:.]{{2,45}})\]|(?P<name>{_LABEL}(?:\.{_LABEL})*)\.?)(?::(?P<port>[0-9]{{1,5}}))?"
-)
+from dsm_device.wire.repository import Repository, parse_repository
+from dsm_device.wire.xml import XmlError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +18,16 @@ class ServerName:
     port: int
 
     @classmethod
-    def parse(cls, repository: str, default_port: int) -> ServerName:
-        """``repository`` is the text of psp:ScanRepository: ``host`` or ``host:port``.
-
-        Raises :class:`ProcessUnusable`.
-        """
-        match = _REPOSITORY.fullmatch(repository.strip())
-        port = int(match["port"] or default_port) if match else 0
-        if match is None or not 0 < port < 65536 or len(repository) > 260:
+    def parse(cls, repository: str, default_port: int) -> Self:
+        """``repository`` is the text of psp:ScanRepository. Raises :class:`ProcessUnusable`."""
+        try:
+            stated = parse_repository(repository)
+        except XmlError as error:
             raise ProcessUnusable(
-                f"ScanRepository {repository[:100]!r} is no name of a server",
-                "have the scan process's administrator enter the server's full DNS name",
-            )
-        return cls(match["ipv6"] or match["name"], port)
+                str(error), "have the scan process's administrator enter the server's full DNS name"
+            ) from error
+        return cls(stated.host, stated.port or default_port)
 
     def url(self, path: str) -> str:
         """``path`` begins with a slash."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"https://{host}:{self.port}{path}"
+        return f"https://{Repository(self.host, self.port)}{path}"

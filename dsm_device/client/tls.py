@@ -44,7 +44,7 @@ _ABOUT_OUR_CERTIFICATE: Final = (
 #: The server answered a handshake a moment ago.
 _FETCH_WITHIN_S: Final = 5.0
 #: An alert comes one round trip after the handshake.
-_ALERT_WITHIN_S: Final = 2.0
+_ALERT_WITHIN_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,14 +86,24 @@ class Transport:
         :class:`ServerUnreachable`, :class:`AnswerLost`, :class:`ServerProtocolError`; :class:`SpoolError` for the
         file.
         """
+        target = self._parsed(url, message.operation)
         while True:
             progress = Progress(message.operation)
             try:
-                return await self._attempt(httpx.URL(url), message, progress)
+                return await self._attempt(target, message, progress)
             except (ServerUnreachable, AnswerLost):
                 # Each failure takes one connection out of the pool: this ends on a new one.
                 if not progress.was_stale:
                     raise
+
+    def _parsed(self, url: str, operation: Operation) -> httpx.URL:
+        try:
+            parsed = httpx.URL(url)
+            parsed.host  # noqa: B018 - decodes an internationalised name, and fails only now at a bad one
+        except (httpx.InvalidURL, UnicodeError) as error:
+            problem = f"has an address that cannot be used, {url[:100]}"
+            raise failures.nonsense(self.name, problem, operation) from error
+        return parsed
 
     async def _attempt(self, url: httpx.URL, message: Message | FileMessage, progress: Progress) -> HttpAnswer:
         try:
@@ -104,7 +114,7 @@ class Transport:
                 finally:
                     await response.aclose()
         except (httpx.HTTPError, ssl.SSLError, TimeoutError) as error:
-            server = Server(self.name, url.host, url.port or 443, self._context)
+            server = Server(self.name, url.raw_host.decode(), url.port or 443, self._context)
             raise await failures.translate(error, progress, server) from error
 
     def _request(

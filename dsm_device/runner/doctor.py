@@ -61,6 +61,10 @@ class Doctor:
                 yield Check("scan process", False, f'"{entry.name}" is unusable: {entry.reason}', remedy)
             for warning in entry.warnings:
                 yield Check("scan process", True, f'"{entry.name}": {warning}')
+        certificates = await _checked("certificates", self._certificates)
+        yield certificates
+        if not certificates.ok:
+            return
         for repository in sorted({entry.server for entry in entries if entry.usable}):
             yield await _checked("scan server", partial(self._scan_server, repository))
 
@@ -97,6 +101,11 @@ class Doctor:
         if not usable:
             return Check("directory", False, message, "put a scan process there, or let this user see one")
         return Check("directory", True, message)
+
+    async def _certificates(self) -> Check:
+        """Whether the files that the configuration names can be used; a server is not asked."""
+        await self.scan_server("localhost").aclose()
+        return Check("certificates", True, "the certificate authorities and the client certificate can be read")
 
     async def _scan_server(self, repository: str) -> Check:
         async with self.scan_server(repository) as server:

@@ -9,8 +9,8 @@ import ipaddress
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
-from urllib.parse import urlsplit
 
 from lxml import etree
 
@@ -27,11 +27,14 @@ DISCOVERY_PORT: Final = 3702
 
 #: DPWS 1.0, appendix I, MAX_URI_SIZE, in octets.
 MAX_URI_OCTETS: Final = 2_048
-#: More than any host has addresses: the rest of a longer list is not looked at.
-_MAX_XADDRS: Final = 64
-#: A DNS name (underscores occur in Windows domains) or an IP address.
-_HOST: Final = re.compile(
-    r"(?=.{1,253}\Z)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?|[0-9A-Fa-f:.]{2,45}", re.ASCII
+#: More than any host has: the rest of a longer list is not looked at.
+_MAX_MATCHES: Final = 16
+_MAX_XADDRS: Final = 16
+_LABEL: Final = r"[A-Za-z0-9_-]{1,63}"  # underscores occur in Windows domains
+#: Read as strictly as this, no two programs can read different hosts in it.
+_URL: Final = re.compile(
+    rf"https?://(?:\[([0-9A-F:.]{{2,45}})\]|({_LABEL}(?:\.{_LABEL})*\.?))(?::([0-9]{{1,5}}))?(?:[/?#].*)?",
+    re.ASCII | re.IGNORECASE,
 )
 
 
@@ -53,7 +56,7 @@ def render_probe(message_id: str) -> bytes:
 def parse_probe_matches(answer: envelope.Answer) -> tuple[ProbeMatch, ...]:
     """The matches, none where the server is there but nothing of that type. Raises :class:`MessageError`."""
     matches = envelope.expect(answer, WSD, "ProbeMatches")
-    return tuple(_match(each) for each in xml.elements(matches) if each.tag == qname(WSD, "ProbeMatch"))
+    return tuple(_match(each) for each in islice(matches.iterchildren(qname(WSD, "ProbeMatch")), _MAX_MATCHES))
 
 
 def _match(match: etree._Element) -> ProbeMatch:
@@ -106,16 +109,20 @@ def url_host(url: str) -> str:
 
     "" for whatever is no URL of ours.
     """
-    if len(url) > MAX_URI_OCTETS or not (url.isascii() and url.isprintable()):
+    match = _URL.fullmatch(url) if len(url) <= MAX_URI_OCTETS and url.isprintable() and url.isascii() else None
+    if match is None:
         return ""
+    address, name, port = match.groups()
+    if not 0 < int(port or 443) < 65536 or (address and not _is_ipv6(address)):
+        return ""
+    return _plain(address or name)
+
+
+def _is_ipv6(text: str) -> bool:
     try:
-        parts = urlsplit(url)
-        port = parts.port
+        return bool(ipaddress.IPv6Address(text))
     except ValueError:
-        return ""
-    if port == 0 or "@" in parts.netloc or not _HOST.fullmatch(parts.hostname or ""):
-        return ""
-    return _plain(parts.hostname or "")
+        return False
 
 
 def _plain(host: str) -> str:

@@ -63,8 +63,8 @@ def host_name(text: str) -> str:
     if not text.isascii():
         labels = idna.encode(text.removesuffix("."), uts46=True).decode("ascii").split(".")
     for label in labels:
-        if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", label):
-            raise ValueError(f'letters, digits and hyphens are allowed, not "{label[:63]}"')
+        if not re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", label):
+            raise ValueError(f'letters, digits, hyphens and underscores are allowed, not "{label[:63]}"')
     if len(host := ".".join(labels)) > 253:
         raise ValueError("longer than 253 characters")
     return host

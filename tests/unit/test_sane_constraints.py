@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from dsm_drivers.sane.geometry import legal_end, legal_start
 from dsm_drivers.sane.options import FIXED_TOLERANCE, Kind, Option, Range, Unit, same
 from dsm_drivers.sane.resolution import STANDARD_DPI, offered
 
@@ -86,7 +87,7 @@ def option(kind: Kind, constraint: Any = None, size: int = 4, capabilities: int 
         (Kind.FIXED, Range(0, 1.5, 0.5), 4, [0.5], [0.6, float("nan"), float("inf"), -float("inf")]),
         (Kind.FIXED, (12.1,), 4, [12.1], [12.2]),
         (Kind.STRING, ("Gray", "Color"), 6, ["Gray"], ["gray", "", 1]),
-        (Kind.STRING, None, 4, ["abc", "äöü"], ["abcd", "€", 3]),
+        (Kind.STRING, None, 4, ["abc", "äöü"], ["abcd", "€", "a\0", 3]),
         (Kind.BUTTON, None, 0, [], [True, 1, ""]),
         (Kind.GROUP, None, 0, [], [True, 1, ""]),
     ],
@@ -129,6 +130,46 @@ def test_values_that_fixed_point_cannot_tell_apart_are_the_same() -> None:
     assert same("Gray", "Gray")
     assert not same("Gray", "Color")
     assert not same(None, 0)
+
+
+# ----------------------------------------------------------------------------------------- geometry
+
+
+@given(
+    st.integers(0, 4000),
+    st.integers(1, 12000),
+    st.sampled_from([75, 100, 150, 200, 240, 300, 400, 600, 1200]),
+)
+@example(0, 8500, 300)
+@example(0, 11000, 300)
+def test_an_area_in_mm_comes_to_its_whole_pixels(x_mil: int, width_mil: int, dpi: int) -> None:
+    """As a backend works them out that cuts off what SANE_Fixed and the division leave over."""
+    limits = Range(0.0, 420.0, 0.0)
+    start = int(legal_start(option(Kind.FIXED, limits), x_mil * 0.0254) * 65536)
+    end = int(legal_end(option(Kind.FIXED, limits), (x_mil + width_mil) * 0.0254) * 65536)
+    pixels = (end - start) / 65536 * dpi / 25.4
+    assert width_mil * dpi // 1000 == int(pixels)
+
+
+@given(st.floats(0, 300), st.sampled_from([0.0, 1.0, 0.5, 2.0]))
+def test_starts_and_ends_are_legal_and_near(value: float, quant: float) -> None:
+    for kind in (Kind.FIXED, Kind.INT):
+        limits = Range(0, 300, quant)
+        step = max(quant, 1 if kind is Kind.INT else 1 / 65536)
+        start, end = legal_start(option(kind, limits), value), legal_end(option(kind, limits), value)
+        assert limits.holds(start)
+        assert limits.holds(end)
+        assert abs(start - value) <= step / 2 + FIXED_TOLERANCE
+        assert -step - FIXED_TOLERANCE <= end - value <= FIXED_TOLERANCE
+        if kind is Kind.INT:
+            assert start == round(start)
+            assert end == round(end)
+
+
+def test_listed_starts_and_ends_are_chosen_from_the_list() -> None:
+    listed = option(Kind.FIXED, (0.0, 105.0, 210.0))
+    assert [legal_end(listed, value) for value in (1, 104.9, 300)] == [0.0, 105.0, 210.0]
+    assert legal_start(listed, 0.2) == 0.0
 
 
 # -------------------------------------------------------------------------------------- resolutions

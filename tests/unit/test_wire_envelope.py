@@ -34,7 +34,7 @@ def test_what_is_written_is_well_formed_and_holds_every_text(
     body.text = text
     root = etree.fromstring(envelope.render(to=to, action=action, message_id=message_id, body=body))
     header, content = root
-    assert [block.text or "" for block in header[:3]] == [to, action, message_id]
+    assert [block.text or "" for block in header][:3] == [to, action, message_id]
     assert header[3][0].text == f"{WSA}/role/anonymous"
     assert (content[0].tag, content[0].text or "") == (f"{{{DSP}}}Anything", text)
 

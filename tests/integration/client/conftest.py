@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from dsm_device.client import TlsOptions, client_context
+from dsm_device.client import ScanServer, ServerOptions, TimeLimits, TlsOptions, client_context
 from dsm_sim.certificates import Authority, create_authority
-from tests.integration.client.raw_server import server_context
+from tests.integration.client.raw_server import Conversation, RawServer, Script, server_context, serving
+
+LIMITS = TimeLimits(connect_s=5, write_s=5, silence_s=5, answer_s=5, probe_s=5, datagram_s=0.05)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +43,16 @@ def page(tmp_path: Path) -> Path:
     path = tmp_path / "1.png"
     path.write_bytes(bytes(range(256)) * 2000)
     return path
+
+
+@pytest.fixture
+def conversation(trusting: ssl.SSLContext, trusted: ssl.SSLContext) -> Conversation:
+    @asynccontextmanager
+    async def against(script: Script, limits: TimeLimits = LIMITS) -> AsyncIterator[tuple[RawServer, ScanServer]]:
+        async with serving(script, trusted) as server, connected(server, limits) as client:
+            yield server, client
+
+    def connected(server: RawServer, limits: TimeLimits) -> ScanServer:
+        return ScanServer(f"localhost:{server.port}", ServerOptions(limits=limits), trusting)
+
+    return against

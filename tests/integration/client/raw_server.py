@@ -7,10 +7,13 @@ import contextlib
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lxml import etree
+
+from dsm_device.client import ScanServer
 from dsm_sim.certificates import Authority, Credentials
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
@@ -47,12 +50,23 @@ class Connection:
 
     async def request(self) -> Request:
         """The next request, whole; ends the script where the client has hung up."""
-        head = await self.head()
-        length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
-        body = await self.reader.readexactly(length)
-        request = Request(head.split(b" ", 2)[1].decode(), head, body)
+        return await self.rest(await self.head())
+
+    async def rest(self, head: bytes) -> Request:
+        """The request whose head was read."""
+        request = self.as_request(head, await self.reader.readexactly(self.length_of(head)))
         self.requests.append(request)
         return request
+
+    @staticmethod
+    def length_of(head: bytes) -> int:
+        found = re.search(rb"(?i)content-length: (\d+)", head)
+        assert found is not None
+        return int(found[1])
+
+    @staticmethod
+    def as_request(head: bytes, body: bytes) -> Request:
+        return Request(head.split(b" ", 2)[1].decode(), head, body)
 
     async def head(self) -> bytes:
         return await self.reader.readuntil(b"\r\n\r\n")
@@ -67,6 +81,8 @@ class Connection:
 
 
 Script = Callable[[Connection], Awaitable[None]]
+#: A raw server that plays a script, and a client of it.
+Conversation = Callable[..., AbstractAsyncContextManager[tuple["RawServer", ScanServer]]]
 
 
 @dataclass
@@ -165,6 +181,13 @@ async def answer_all(connection: Connection) -> None:
     """The script of a good server."""
     while True:
         await connection.send(well_behaved(await connection.request()))
+
+
+def instructions(name: str = "psp-three-filters.xml") -> etree._Element:
+    """The psp:PostScanInstructions of a sample."""
+    found = etree.parse(SAMPLES / name).find(".//{*}PostScanInstructions")
+    assert found is not None
+    return found
 
 
 def good_until(name: str, then: Callable[[Connection, Request], Awaitable[None]]) -> Script:

@@ -1,0 +1,309 @@
+"""Throws broken input at everything that reads what strangers wrote.
+
+    python tests/fuzz/fuzz_parsers.py --runs 200000 --seed 1 [--target answer]
+
+Each input is made from a valid one, by a seed and its own number alone: a finding is repeated by
+``--target NAME --seed S --first NUMBER --runs 1``. A parser may answer or raise its documented errors; anything
+else, and anything that takes longer than :data:`LIMIT_S`, is a finding. Another parser joins by one entry in
+:data:`TARGETS`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import faulthandler
+import random
+import re
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import httpx
+
+from dsm_device import settings
+from dsm_device.client import certificate
+from dsm_device.errors import ConfigurationError
+from dsm_device.wire import discovery, metadata, processing, repository, scan_process
+from dsm_device.wire.envelope import parse_answer
+from dsm_device.wire.xml import XmlError
+
+SAMPLES = Path(__file__).parents[1] / "data" / "samples"
+#: Processor time for one input. A valid one takes a thousandth of it.
+LIMIT_S = 1.0
+#: A parser that does not come back at all is ended after this time, with a traceback.
+HANG_S = 60
+#: A parser with so many findings is not tried any further.
+MAX_FINDINGS = 3
+
+
+@dataclass(frozen=True)
+class Target:
+    """A parser, the errors that its documentation allows, and valid inputs."""
+
+    parse: Callable[[bytes], object]
+    allowed: tuple[type[Exception], ...]
+    seeds: Sequence[bytes]
+
+
+# --------------------------------------------------------------------------------------------- targets
+
+
+def _answer(data: bytes) -> None:
+    """Everything that may be looked for in an answer, wherever it comes from."""
+    answer = parse_answer(data, request_id="urn:uuid:00000000-0000-4000-8000-000000000011")
+    readers: list[Callable[[], object]] = [
+        lambda: discovery.choose(discovery.parse_probe_matches(answer), "scan01.corp.example.com", ["192.0.2.7"]),
+        lambda: metadata.processing_address(metadata.parse_get_response(answer), "scan01.corp.example.com"),
+        lambda: processing.CreatePostScanJob.parse_answer(answer),
+        lambda: processing.GetPostScanJobElements.parse_answer(answer),
+        lambda: processing.SendImage.check_answer(answer),
+    ]
+    for read in readers:
+        try:
+            read()
+        except XmlError:
+            continue
+
+
+def _process(data: bytes) -> None:
+    """What can be read can also be sent."""
+    process = scan_process.parse(scan_process.read(data), identifier="0" * 8, name="fuzz")
+    request = processing.CreatePostScanJob("S-1-5-21-1", process.identifier, process.instructions)
+    request.render("https://scan01/", "urn:uuid:1")
+
+
+def _url(data: bytes) -> None:
+    """What is accepted goes to the host that it was accepted for: httpx must read the same in it as we do."""
+    text = data.decode("utf-8", "replace")
+    discovery.is_acceptable(text, "scan01.corp.example.com", ["192.0.2.7"])
+    if discovery.is_https(text):
+        try:
+            url = httpx.URL(text)
+            httpx.Request("POST", url)
+        except (httpx.InvalidURL, UnicodeError):
+            return  # as the transport expects them
+        assert url.scheme == "https"
+        assert discovery.url_host(f"https://{url.netloc.decode()}/") == discovery.url_host(text)
+
+
+def _samples(pattern: str) -> list[bytes]:
+    """Ids are made the same, so that answers pass the check for being one."""
+    ids = re.compile(rb"(RelatesTo>urn:uuid:00000000-0000-4000-8000-0000000000)..")
+    return [ids.sub(rb"\g<1>11", path.read_bytes()) for path in sorted(SAMPLES.glob(pattern))]
+
+
+_CERTIFICATE = base64.b64decode("""
+MIICHzCCAcWgAwIBAgIUR8zu0mVKRyrZW3M7hqYjmBNpyAUwCgYIKoZIzj0EAwIwSzFJMEcGA1UEAwxAZHNtLWRldmljZSBzaW11
+bGF0ZWQgYXV0aG9yaXR5IDZmYmI2NjdjMzQyMWYzYzI1OWM2ZWYwNDEzYTI2MDIzNzAeFw0yNjExMTkxMTAwNDRaFw0yNzExMjAx
+MTAwNDRaMCIxIDAeBgNVBAMMF3NjYW4wMS5jb3JwLmV4YW1wbGUuY29tMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAExnVTjgMg
+8dzdNB8ZobWQXJnkA6UK1ND7uqsk2rji+0fvjKEho+dJBU7nTS99I5rSOSsRBiniie+xEyPpwc1mzqOBrzCBrDAdBgNVHQ4EFgQU
+TmZo3DqpYx5Avryr+neKXutFzAIwDAYDVR0TAQH/BAIwADAOBgNVHQ8BAf8EBAMCB4AwEwYDVR0lBAwwCgYIKwYBBQUHAwEwHwYD
+VR0jBBgwFoAUPQ1LVeWmXWOlGb7W31WcoNT9BLwwNwYDVR0RBDAwLoIXc2NhbjAxLmNvcnAuZXhhbXBsZS5jb22CDWIuZXhhbXBs
+ZS5jb22HBMAAAgcwCgYIKoZIzj0EAwIDSAAwRQIgSQUwMjFRn9ruQIqfAOessG5JEXxqvkhjb162Kbbphv4CIQCgAyiXfCvdkX/i
+wigII3dd6JYB3lPPZBVWjgUylKxLPg==
+""")
+_SETTINGS = b"""
+[device]
+name = "Front desk"
+[scanner.options]
+"read-limit" = true
+[scan_server]
+port = 5362
+probe = ["https", "udp"]
+connect_timeout = 1.5
+[spool]
+max_bytes = 4_000_000_000
+"""
+
+TARGETS: dict[str, Target] = {
+    "answer": Target(_answer, (XmlError,), [*_samples("dsp-*.xml"), *_samples("wire-*.xml")]),
+    "scan_process": Target(_process, (XmlError,), _samples("psp-*.xml")),
+    "certificate": Target(certificate.read, (ValueError,), [_CERTIFICATE]),
+    "repository": Target(
+        lambda data: repository.parse_repository(data.decode("utf-8", "replace")),
+        (XmlError,),
+        [b"scan01.corp.example.com", b"[2001:db8::7]:5362", b"192.0.2.7:444", "scän.example".encode()],
+    ),
+    "url": Target(
+        _url,
+        (),
+        [
+            b"https://scan01.corp.example.com:5362/ScanServer",
+            b"https://[2001:db8::7]:5362/x",
+            b"https://user:password@192.0.2.7/a?b#c",
+            b"https://xn--bcher-kva.example/",
+        ],
+    ),
+    "settings": Target(
+        lambda data: settings.parse(data.decode("utf-8", "replace"), "config.toml"),
+        (ConfigurationError,),
+        [_SETTINGS],
+    ),
+}
+
+
+# ------------------------------------------------------------------------------------------- mutations
+
+_TAG = re.compile(rb"<[^<>]*>")
+_WORDS: tuple[bytes, ...] = (
+    b"", b" ", b"\r\n", b"\x00", b"\x80", b"\xc3", b"\xff\xfe", b"\xef\xbb\xbf", "\u202e\u0664".encode(),
+    b"&amp;", b"&#0;", b"&x;", b"]]>", b"<![CDATA[", b"<!--", b"<?x y?>", b"<!DOCTYPE a [<!ENTITY b 'c'>]>",
+    b'xmlns=""', b'xmlns:dsp="urn:x"', b"dsp:", b":", b"https://", b"http://[", b"%", b"@", b"..",
+    b"true", b"-1", b"0", b"4294967296", b"9" * 5000, b"1e999", b"NaN", b"'''", b'"', b"[[", b"=",
+    b"\x30\x84\xff\xff\xff\xff", b"\xa3\x00",
+)  # fmt: skip
+
+
+Mutation = Callable[[random.Random, bytes, bytes], bytes]
+
+
+def _span(rng: random.Random, data: bytes, longest: int = 200) -> tuple[int, int]:
+    start = rng.randint(0, len(data))
+    return start, min(len(data), start + rng.randint(0, longest))
+
+
+def _flip(rng: random.Random, data: bytes, _other: bytes) -> bytes:
+    changed = bytearray(data or b" ")
+    for _ in range(rng.randint(1, 8)):
+        changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
+    return bytes(changed)
+
+
+def _delete(rng: random.Random, data: bytes, _other: bytes) -> bytes:
+    start, end = _span(rng, data)
+    return data[:start] + data[end:]
+
+
+def _repeat(rng: random.Random, data: bytes, _other: bytes) -> bytes:
+    start, end = _span(rng, data)
+    return data[:end] + data[start:end] * rng.choice([1, 2, 50]) + data[end:]
+
+
+def _truncate(rng: random.Random, data: bytes, _other: bytes) -> bytes:
+    return data[: rng.randint(0, len(data))]
+
+
+def _splice(rng: random.Random, data: bytes, other: bytes) -> bytes:
+    return data[: rng.randint(0, len(data))] + other[rng.randint(0, len(other)) :]
+
+
+def _insert(rng: random.Random, data: bytes, _other: bytes) -> bytes:
+    start, end = _span(rng, data, 20)
+    return data[:start] + rng.choice(_WORDS) + data[rng.choice([start, end]) :]
+
+
+def _tags(data: bytes) -> list[tuple[int, int]]:
+    return [match.span() for match in _TAG.finditer(data)]
+
+
+def _swap_tags(rng: random.Random, data: bytes, _other: bytes) -> bytes:
+    tags = _tags(data)
+    if len(tags) < 2:
+        return data
+    (a, b), (c, d) = sorted(rng.sample(tags, 2))
+    return data[:a] + data[c:d] + data[b:c] + data[a:b] + data[d:]
+
+
+def _move_elements(rng: random.Random, data: bytes, other: bytes) -> bytes:
+    """From one tag to another: mostly well-formed pieces, put anywhere between tags."""
+    theirs, ours = _tags(other), _tags(data)
+    if not theirs or not ours:
+        return data
+    first, last = sorted((rng.randrange(len(theirs)), rng.randrange(len(theirs))))
+    place = rng.choice(ours)[0]
+    return data[:place] + other[theirs[first][0] : theirs[last][1]] + data[place:]
+
+
+def _replace_text(rng: random.Random, data: bytes, _other: bytes) -> bytes:
+    """The text between two tags, or the value of an attribute, by a word."""
+    values = [match.span(1) for match in re.finditer(rb'>([^<>]+)<|="([^"]*)"', data) if match.group(1)]
+    if not values:
+        return data
+    start, end = rng.choice(values)
+    return data[:start] + rng.choice(_WORDS) + data[end:]
+
+
+def _nest(rng: random.Random, data: bytes, _other: bytes) -> bytes:
+    tags = _tags(data)
+    if not tags:
+        return data * 2
+    place, depth = rng.choice(tags)[0], rng.choice([10, 60, 300])
+    return data[:place] + b"<n>" * depth + b"</n>" * depth + data[place:]
+
+
+MUTATIONS: tuple[Mutation, ...] = (
+    _flip, _delete, _repeat, _truncate, _splice, _insert, _swap_tags, _move_elements, _replace_text, _nest,
+)  # fmt: skip
+
+
+def make_input(target: Target, name: str, seed: int, number: int) -> bytes:
+    """The input of that number."""
+    rng = random.Random(f"{name} {seed} {number}")
+    data = rng.choice(target.seeds)
+    for _ in range(rng.choice([1, 1, 1, 2, 3, 6])):
+        data = rng.choice(MUTATIONS)(rng, data, rng.choice(target.seeds))
+    return data
+
+
+# ------------------------------------------------------------------------------------------------ runs
+
+
+@dataclass(frozen=True)
+class Finding:
+    target: str
+    number: int
+    data: bytes
+    problem: str
+
+
+def try_input(target: Target, data: bytes) -> str:
+    """What is wrong with how ``target`` takes ``data``; "" for nothing."""
+    began = time.process_time()
+    try:
+        target.parse(data)
+    except target.allowed as error:
+        if "\n" in str(error):
+            return f"an error of more than one line: {error}"
+    except Exception:
+        return "".join(traceback.format_exc(limit=-4))
+    took_s = time.process_time() - began
+    return f"took {took_s:.1f} s" if took_s > LIMIT_S else ""
+
+
+def findings(name: str, *, runs: int, seed: int, first: int) -> Iterator[Finding]:
+    target = TARGETS[name]
+    for number in range(first, first + runs):
+        data = make_input(target, name, seed, number)
+        faulthandler.dump_traceback_later(HANG_S, exit=True)
+        if problem := try_input(target, data):
+            yield Finding(name, number, data, problem)
+    faulthandler.cancel_dump_traceback_later()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Throws broken input at every parser.")
+    parser.add_argument("--runs", type=int, default=2000, help="inputs for each parser")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="number of the first input")
+    parser.add_argument("--target", choices=TARGETS, action="append", help="only this one")
+    options = parser.parse_args()
+    faulthandler.enable()
+    failed = False
+    for name in options.target or TARGETS:
+        began = time.monotonic()
+        found = findings(name, runs=options.runs, seed=options.seed, first=options.first)
+        for finding in islice(found, MAX_FINDINGS):
+            failed = True
+            print(f"{name} input {finding.number} of seed {options.seed}: {finding.problem}")
+            print(f"  {len(finding.data):,} octets: {finding.data[:500]!r}")
+        print(f"{name}: {options.runs:,} inputs in {time.monotonic() - began:.1f} s", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
