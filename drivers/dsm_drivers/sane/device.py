@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from dsm_device.errors import Cancelled, DriverError, ScannerBusy, ScannerWarmingUp
+from dsm_device.errors import Cancelled, DriverError, ScannerBusy, ScannerError, ScannerWarmingUp
 
 from .library import Library, Parameters
 from .status import EOF, GOOD, error_for
@@ -166,7 +166,8 @@ class Device:
         header = object.__basicsize__
         if type(self._opened).__basicsize__ == header + ctypes.sizeof(ctypes.c_void_p):
             handle = ctypes.c_void_p.from_address(id(self._opened) + header).value
-            if handle and self._agrees(handle):
+            # More than once, since the estimates of some backends waver before the first start.
+            if handle and any(self._agrees(handle) for _ in range(3)):
                 return handle
         raise DriverError(
             "this version of python-sane keeps its SANE handle elsewhere than the driver expects",
@@ -174,13 +175,22 @@ class Device:
         )
 
     def _agrees(self, handle: int) -> bool:
-        with self._library.translating(f"sane_get_parameters of {self.name}"):
-            form, last, (pixels, lines), depth, stride = self._opened.get_parameters()
-        ours = Parameters()
+        ours, doing = Parameters(), f"sane_get_parameters of {self.name}"
         status = self._library.parameters(handle, ctypes.byref(ours))
-        return status == GOOD and (
-            (_FORMATS.get(form, ours.format), last, stride, pixels, lines, depth)
-            == (ours.format, ours.last_frame, ours.bytes_per_line, ours.pixels_per_line, ours.lines, ours.depth)
+        try:
+            with self._library.translating(doing):
+                form, last, (pixels, lines), depth, stride = self._opened.get_parameters()
+        except ScannerError as error:
+            # Some backends know nothing before an option is set; then both ways have to say so.
+            return status != GOOD and type(error) is type(error_for(status, doing))
+        theirs = _FORMATS.get(form, ours.format), last, stride, pixels, lines, depth
+        return status == GOOD and theirs == (
+            ours.format,
+            ours.last_frame,
+            ours.bytes_per_line,
+            ours.pixels_per_line,
+            ours.lines,
+            ours.depth,
         )
 
     def _cancelled(self) -> Cancelled:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from pathlib import Path
 
-from dsm_device.errors import ScannerInvalid, ScannerNotFound
+from dsm_device.errors import ScannerNotFound
 from dsm_device.hardware import Capabilities, OptionValue, ScannerInfo, ScanSettings
 
 from .acquisition import SanePage, pages
@@ -36,7 +36,7 @@ class SaneDriver:
         A device opened by its name has a vendor and a model only if :meth:`scanners` was called before.
         """
         name = device or self._first()
-        opened = self._open(name)
+        opened = Device(load(), name, self._delays)
         try:
             setup = Setup(opened, options, lambda: self._kind(name))
         except BaseException:
@@ -49,13 +49,6 @@ class SaneDriver:
         if not found:
             raise ScannerNotFound
         return found[0].device
-
-    def _open(self, name: str) -> Device:
-        try:
-            return Device(load(), name, self._delays)
-        except ScannerInvalid as error:
-            # sane_open has no other status for a device that is not there (SANE standard 1.06, 4.3.3).
-            raise ScannerNotFound(f"there is no scanner {name} ({error.message})") from error
 
     def _kind(self, name: str) -> str:
         """SANE_Device.type, which only the list of all devices tells."""

@@ -150,6 +150,8 @@ class MergedPlanes:
         merged = strip[: 3 * whole].cast(self._sample)
         for offset, plane in enumerate(PLANES):
             merged[offset::3] = planes[plane][:whole].cast(self._sample)
+        while whole < got and self._frame.fill(self._chunk):
+            pass  # the planes differ in length: the page ends with the shortest, the frame has to be read up
         return 3 * whole
 
 

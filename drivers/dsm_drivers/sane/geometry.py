@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dsm_device.errors import ScannerMismatch
 from dsm_device.hardware import MIL_PER_INCH, MM_PER_MIL
@@ -59,16 +59,16 @@ def read_extent(options: Options, direction: Direction, dpi: int, *, with_page: 
 
     ``with_page``: the sheet's size limits the area too, and can be raised.
     """
-    far = options.usable(direction.far)
+    far = _limited(options, direction.far)
     if far is None:
         return None
-    near = options.usable(direction.near)
-    origin = _bounds(options, near).minimum if near else 0
-    limits = _bounds(options, far)
+    near = _limited(options, direction.near)
+    origin = _bounds(near).minimum if near else 0
+    limits = _bounds(far)
     longest_mil = _floor_mil(far, limits.maximum - origin, dpi)
-    page = options.usable(direction.page) if with_page else None
+    page = _limited(options, direction.page) if with_page else None
     if page:
-        longest_mil = max(longest_mil, _floor_mil(page, _bounds(options, page).maximum, dpi))
+        longest_mil = max(longest_mil, _floor_mil(page, _bounds(page).maximum, dpi))
     shortest = limits.minimum - origin
     shortest_mil = math.ceil(shortest * _mil_per_unit(far, dpi)) if shortest > 0 else SMALLEST_MIL
     return Extent(min(shortest_mil, longest_mil), longest_mil)
@@ -76,7 +76,7 @@ def read_extent(options: Options, direction: Direction, dpi: int, *, with_page: 
 
 def fixed_dpi(options: Options, parameters: Parameters) -> int:
     """The resolution of a device that has no option for it: its pixels over its millimetres."""
-    near, far = options.usable(ACROSS.near), options.usable(ACROSS.far)
+    near, far = _limited(options, ACROSS.near), _limited(options, ACROSS.far)
     end = options.value(far) if far and far.unit is Unit.MM else None
     start = options.value(near) if near else 0
     if not isinstance(end, int | float) or not isinstance(start, int | float) or end <= start:
@@ -86,10 +86,10 @@ def fixed_dpi(options: Options, parameters: Parameters) -> int:
 
 def set_page(options: Options, span: Span) -> None:
     """Raise the sheet's size so that it holds the area: backends cut the area, or centre it, by the sheet."""
-    page = options.usable(span.direction.page)
+    page = _limited(options, span.direction.page)
     if page is None:
         return
-    limits = _bounds(options, page)
+    limits = _bounds(page)
     wanted = max(span.sheet_mil, span.end_mil) / _mil_per_unit(page, span.dpi)
     options.set(page, page.number(limits.ceiling(wanted)))
 
@@ -97,22 +97,20 @@ def set_page(options: Options, span: Span) -> None:
 def set_spans(options: Options, spans: tuple[Span, ...]) -> None:
     """Set the area. It is opened first, so that no state between is refused as too small or turned round."""
     for span in spans:
-        near, far = options.usable(span.direction.near), options.usable(span.direction.far)
+        near, far = _limited(options, span.direction.near), _limited(options, span.direction.far)
         if near:
-            _set(options, near, _bounds(options, near).minimum)
+            _set(options, near, _bounds(near).minimum)
         if far:
-            limits = _bounds(options, far)
+            limits = _bounds(far)
             _set(options, far, limits.floor(limits.maximum))
     for span in spans:
-        far = options.usable(span.direction.far)
+        far = _limited(options, span.direction.far)
         if far:
-            _set(options, far, _end(far, _bounds(options, far), span.end_mil / _mil_per_unit(far, span.dpi)))
+            _set(options, far, legal_end(far, span.end_mil / _mil_per_unit(far, span.dpi)))
     for span in spans:
-        near = options.usable(span.direction.near)
+        near = _limited(options, span.direction.near)
         if near:
-            _set(
-                options, near, _start(near, _bounds(options, near), span.start_mil / _mil_per_unit(near, span.dpi))
-            )
+            _set(options, near, legal_start(near, span.start_mil / _mil_per_unit(near, span.dpi)))
 
 
 def delivered_px(options: Options, span: Span) -> float | None:
@@ -120,13 +118,13 @@ def delivered_px(options: Options, span: Span) -> float | None:
 
     ``ScannerMismatch`` if that is not the area asked for, but for rounding.
     """
-    far, near = options.usable(span.direction.far), options.usable(span.direction.near)
+    far, near = _limited(options, span.direction.far), _limited(options, span.direction.near)
     end = options.value(far) if far else None
     start = options.value(near) if near else 0
     if far is None or not isinstance(end, int | float) or not isinstance(start, int | float):
         return None
     scale = _mil_per_unit(far, span.dpi)
-    tolerance_mil = max(_TOLERANCE_MIL, _TOLERATED_STEPS * _bounds(options, far).quant * scale)
+    tolerance_mil = max(_TOLERANCE_MIL, _TOLERATED_STEPS * _bounds(far).quant * scale)
     for asked_mil, delivered_mil in ((span.start_mil, start * scale), (span.end_mil, end * scale)):
         if abs(asked_mil - delivered_mil) > tolerance_mil:
             raise ScannerMismatch(
@@ -152,43 +150,38 @@ def _set(options: Options, option: Option, value: float) -> None:
     options.set(option, option.number(value))
 
 
-def _end(option: Option, limits: Range, value: float) -> float:
-    """The legal end for ``value``: down to the grid, but where there is none not by a cut-off digit.
+def legal_end(option: Option, value: float) -> float:
+    """The end to set for ``value``: down to the grid, but where there is none not by a cut-off digit.
 
     Backends work out pixels from SANE_Fixed and cut off: 215.9 mm would come to one pixel less than 8.5 inch.
     """
     if option.words:
-        return _nearest(option, value)
-    if option.kind is Kind.FIXED and limits.quant <= 0:
-        return limits.floor(math.ceil(value * 65536) / 65536)
-    return _whole_steps(option, limits).floor(value)
+        return min(option.words, key=lambda each: abs(each - value))
+    return _grid(option).floor(math.ceil(value * 65536) / 65536)
 
 
-def _start(option: Option, limits: Range, value: float) -> float:
+def legal_start(option: Option, value: float) -> float:
+    """The start to set for ``value``: the nearest on the grid."""
     if option.words:
-        return _nearest(option, value)
-    if option.kind is Kind.FIXED and limits.quant <= 0:
-        return limits.floor(math.floor(value * 65536) / 65536)
-    return _whole_steps(option, limits).nearest(value)
+        return min(option.words, key=lambda each: abs(each - value))
+    return _grid(option).nearest(math.floor(value * 65536) / 65536)
 
 
-def _nearest(option: Option, value: float) -> float:
-    return min(option.words, key=lambda each: abs(each - value))
+def _grid(option: Option) -> Range:
+    """The option's range, in whole steps where it knows whole numbers only."""
+    limits = _bounds(option)
+    return replace(limits, quant=max(limits.quant, 1)) if option.kind is Kind.INT else limits
 
 
-def _whole_steps(option: Option, limits: Range) -> Range:
-    quant = max(limits.quant, 1) if option.kind is Kind.INT else limits.quant
-    return Range(limits.minimum, limits.maximum, quant)
+def _limited(options: Options, name: str) -> Option | None:
+    """The option if it can be set and says how far; without limits nothing sensible can be asked of it."""
+    option = options.usable(name)
+    return option if option and (isinstance(option.constraint, Range) or option.words) else None
 
 
-def _bounds(options: Options, option: Option) -> Range:
-    """The constraint as a range; an option without one goes as far as it stands now."""
-    if isinstance(option.constraint, Range):
-        return option.constraint
-    if option.words:
-        return Range(min(option.words), max(option.words))
-    present = options.value(option)
-    return Range(0, present if isinstance(present, int | float) else 0)
+def _bounds(option: Option) -> Range:
+    limits = option.constraint
+    return limits if isinstance(limits, Range) else Range(min(option.words), max(option.words))
 
 
 def _mil_per_unit(option: Option, dpi: int) -> float:

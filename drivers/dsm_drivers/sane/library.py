@@ -15,7 +15,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from dsm_device.errors import DriverError
+from dsm_device.errors import DriverError, ScannerInvalid, ScannerNotFound
 from dsm_device.hardware import ScannerInfo
 
 from .status import KNOWN_CODES, error_for
@@ -43,8 +43,9 @@ class Parameters(ctypes.Structure):
 class Library:
     """libsane after sane_init."""
 
-    def __init__(self, sane: ModuleType, calls: ctypes.CDLL) -> None:
+    def __init__(self, sane: ModuleType, error: type[Exception], calls: ctypes.CDLL) -> None:
         self._sane = sane
+        self._error = error
         self.start = _prototype(calls.sane_start, ctypes.c_void_p)
         self.parameters = _prototype(calls.sane_get_parameters, ctypes.c_void_p, ctypes.POINTER(Parameters))
         self.read = _prototype(
@@ -64,21 +65,25 @@ class Library:
 
     def open(self, device: str) -> Any:
         """python-sane's own object of an opened device."""
-        with self.translating(f"sane_open of {device}"):
-            return self._sane.open(device).dev
+        try:
+            with self.translating(f"sane_open of {device}"):
+                return self._sane.open(device).dev
+        except ScannerInvalid as error:
+            # SANE has no other status for a device that is not there (SANE standard 1.06, 4.3.3).
+            raise ScannerNotFound(f"there is no scanner {device} ({error.message})") from error
 
     @contextmanager
     def translating(self, doing: str) -> Iterator[None]:
         """Turn what python-sane raises into our errors. It tells the status by its text alone."""
         try:
             yield
-        except self._sane._sane.error as error:
+        except self._error as error:
             code = self._codes.get(str(error))
             if code is None:
                 raise DriverError(f"{doing} failed in python-sane ({error})") from error
             raise error_for(code, doing) from error
-        except UnicodeError as error:
-            raise DriverError(f"{doing} gave a text that python-sane cannot read ({error})") from error
+        except ValueError as error:
+            raise DriverError(f"{doing}: a text that python-sane cannot pass on ({error})") from error
 
 
 @cache
@@ -89,7 +94,7 @@ def load() -> Library:
         import sane  # noqa: PLC0415
 
         # Names are looked up in the extension and then in what it is linked with: the same libsane.
-        return Library(sane, ctypes.CDLL(_sane.__file__))
+        return Library(sane, _sane.error, ctypes.CDLL(_sane.__file__))
     except (ImportError, OSError, AttributeError) as error:
         raise DriverError(
             f"python-sane or libsane cannot be loaded ({error})",

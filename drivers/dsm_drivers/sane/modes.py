@@ -15,23 +15,23 @@ from .options import Options
 GRAY, RGB, RED, GREEN, BLUE = range(5)
 PLANES = (RED, GREEN, BLUE)
 
-_LINEART = Spellings(
+LINEART_MODES = Spellings(
     ("lineart", "binary", "black&white", "monochrome", "bitonal", "threshold"),
     parts=("lineart", "black&white", "blackandwhite"),
     without=("color", "colour", "halftone"),
 )
-_GRAY = Spellings(
+GRAY_MODES = Spellings(
     ("gray", "grayscale", "truegray", "8bitgray"),
     parts=("gray", "grey"),
     without=("error", "diffusion", "dither", "halftone", "16bit"),
 )
-_DEEP_GRAY = Spellings(("16bitgray", "16bitsgray"))
-_COLOR = Spellings(
+DEEP_GRAY_MODES = Spellings(("16bitgray", "16bitsgray"))
+COLOR_MODES = Spellings(
     ("color", "24bitcolor", "24bitcolor[fast]", "rgb"),
     parts=("color", "colour", "rgb"),
     without=("lineart", "halftone", "dither", "48bit", "16bit", "infrared"),
 )
-_DEEP_COLOR = Spellings(("48bitcolor", "48bitscolor"))
+DEEP_COLOR_MODES = Spellings(("48bitcolor", "48bitscolor"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,14 @@ class _Rule:
 
 #: The first rule of a colour that a device satisfies is taken.
 _RULES = (
-    _Rule(ColorProcessing.BLACK_AND_WHITE_1, _LINEART, implied=True),
-    _Rule(ColorProcessing.BLACK_AND_WHITE_1, _GRAY, implied=False),
-    _Rule(ColorProcessing.GRAYSCALE_8, _GRAY, implied=True),
-    _Rule(ColorProcessing.GRAYSCALE_16, _DEEP_GRAY, implied=True),
-    _Rule(ColorProcessing.GRAYSCALE_16, _GRAY, implied=False),
-    _Rule(ColorProcessing.RGB_24, _COLOR, implied=True),
-    _Rule(ColorProcessing.RGB_48, _DEEP_COLOR, implied=True),
-    _Rule(ColorProcessing.RGB_48, _COLOR, implied=False),
+    _Rule(ColorProcessing.BLACK_AND_WHITE_1, LINEART_MODES, implied=True),
+    _Rule(ColorProcessing.BLACK_AND_WHITE_1, GRAY_MODES, implied=False),
+    _Rule(ColorProcessing.GRAYSCALE_8, GRAY_MODES, implied=True),
+    _Rule(ColorProcessing.GRAYSCALE_16, DEEP_GRAY_MODES, implied=True),
+    _Rule(ColorProcessing.GRAYSCALE_16, GRAY_MODES, implied=False),
+    _Rule(ColorProcessing.RGB_24, COLOR_MODES, implied=True),
+    _Rule(ColorProcessing.RGB_48, DEEP_COLOR_MODES, implied=True),
+    _Rule(ColorProcessing.RGB_48, COLOR_MODES, implied=False),
 )
 _COLOR_OF_FRAME: dict[tuple[int, int], ColorProcessing] = {
     (GRAY, 1): ColorProcessing.BLACK_AND_WHITE_1,

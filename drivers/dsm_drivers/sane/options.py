@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Any
 
-from dsm_device.errors import ScannerInvalid, ScannerMismatch, ScannerUnsupported
+from dsm_device.errors import ScannerInvalid, ScannerMismatch
 from dsm_device.hardware import OptionValue
 
 from .device import Device
@@ -161,12 +161,19 @@ class Option:
         return self.kind is Kind.STRING or (self.kind < Kind.BUTTON and self.size <= 4)
 
     def _holds_string(self, value: str) -> bool:
-        return value in self.strings if self.strings else len(value) < self.size
+        if self.strings:
+            return value in self.strings
+        return len(value) < self.size and all(0 < ord(each) < 256 for each in value)
 
     def _holds_number(self, value: float) -> bool:
+        if not math.isfinite(value):
+            return False
         if isinstance(self.constraint, Range):
             return self.constraint.holds(value)
-        return not self.words or any(same(value, each) for each in self.words)
+        if self.words:
+            return any(same(value, each) for each in self.words)
+        limit = 1 << (31 if self.kind is Kind.INT else 15)
+        return -limit <= value < limit
 
 
 def same(one: object, other: object) -> bool:
@@ -278,10 +285,6 @@ def _constraint(raw: Any) -> Range | Words | Strings | None:
 
 def _encoded(option: Option, value: OptionValue) -> int | float | str:
     """As python-sane wants it; its conversion to SANE_Fixed cuts off, so round before it does."""
-    if option.kind is Kind.FIXED:
-        return round(float(value) * 65536) / 65536
     if isinstance(value, str):
         return value
-    if option.kind in (Kind.INT, Kind.BOOL):
-        return int(value)
-    raise ScannerUnsupported(f"option {option.name} takes no value")
+    return round(value * 65536) / 65536 if option.kind is Kind.FIXED else int(value)

@@ -51,6 +51,8 @@ _FEEDER_HEIGHT_MIL = 14000
 _USUAL_COLORS = (ColorProcessing.RGB_24, ColorProcessing.GRAYSCALE_8)
 _USUAL_DPI = 300
 _SAME_RATIO = 0.01
+#: Raw options with these in their name let the backend choose the size, which then says nothing of resolution.
+_RESIZING = ("crop", "auto", "ald", "size")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ class Setup:
         width_px, height_px = self._set_area(settings)
         self._switch_helpers_off()
         resolutions.verify(self._options, settings.x_dpi, settings.y_dpi)
+        if any(part in name for name in self._configured for part in _RESIZING):
+            width_px = height_px = None
         return Prepared(settings, choice.fronts_only, resolutions.x.offered_dpi, width_px, height_px)
 
     def reload(self) -> None:

@@ -16,7 +16,9 @@
  *   stray=n                            bytes after the last line
  *   implied-depth=n, kind=text         depth without an option; SANE_Device.type
  *   refuse-open=status                 always
- *   block=1                            sane_read blocks until sane_cancel
+ *   block=1                            sane_read blocks until sane_cancel, and then gives
+ *   after-cancel=status                this
+ *   unstable=n                         so many times sane_get_parameters gives another length
  *   zeros=n                            so many reads that succeed with nothing, before each byte
  */
 /* libsane looks for the calls of a backend under its name. */
@@ -53,7 +55,7 @@ typedef struct {
 
 static Option options[MAX_OPTIONS];
 static int option_count;
-static int opened, started, page, offset, busy_open, busy_start, warm_start, inval_start, zeros;
+static int opened, started, page, offset, busy_open, busy_start, warm_start, inval_start, zeros, unstable;
 static volatile int cancelled;
 
 static void note(const char *what) {
@@ -213,6 +215,7 @@ SANE_Status sane_init(SANE_Int *version, SANE_Auth_Callback authorize) {
   busy_start = number("busy-start", 0);
   warm_start = number("warm-start", 0);
   inval_start = number("inval-start", 0);
+  unstable = number("unstable", 0);
   return SANE_STATUS_GOOD;
 }
 
@@ -297,6 +300,7 @@ SANE_Status sane_get_parameters(SANE_Handle handle, SANE_Parameters *p) {
   p->depth = lineart ? 1 : value_of("depth", number("implied-depth", 8));
   p->pixels_per_line = (value_of("br-x", 50) - value_of("tl-x", 0)) * scale;
   p->lines = number("lines", (value_of("br-y", 50) - value_of("tl-y", 0)) * scale_y);
+  if (unstable > 0) p->lines += unstable--;
   p->bytes_per_line = (p->pixels_per_line * (color ? 3 : 1) * p->depth + 7) / 8 + number("pad", 0);
   return SANE_STATUS_GOOD;
 }
@@ -336,7 +340,7 @@ SANE_Status sane_read(SANE_Handle handle, SANE_Byte *data, SANE_Int max, SANE_In
     return SANE_STATUS_NO_DOCS;
   }
   while (number("block", 0) && !cancelled) usleep(1000);
-  if (cancelled) return SANE_STATUS_CANCELLED;
+  if (cancelled) return number("after-cancel", SANE_STATUS_CANCELLED);
   if (failure()) return failure();
   if (zeros-- > 0) return SANE_STATUS_GOOD;
   sane_get_parameters(handle, &p);

@@ -6,13 +6,15 @@ Reads a job as JSON from standard input, writes the pages to its folder and what
 from __future__ import annotations
 
 import json
+import os
+import random
 import resource
 import sys
 import threading
 from dataclasses import asdict
 from pathlib import Path
 
-from dsm_device.errors import DsmError
+from dsm_device.errors import Cancelled, DsmError, ScannerNoDocuments
 from dsm_device.hardware import Area, ColorProcessing, InputSource, Page, ScanSettings, Size
 from dsm_drivers.sane import Delays, SaneDriver, SaneScanner
 
@@ -43,12 +45,47 @@ def read_page(scanner: SaneScanner, page: Page, job: dict, path: Path) -> int:
     return total // page.frame.bytes_per_line
 
 
+def noted_calls() -> list[str]:
+    log = Path(os.environ.get("ODD_LOG", os.devnull))
+    return log.read_text().splitlines() if log.exists() else []
+
+
+def cancel_storm(driver: SaneDriver, job: dict, scratch: Path) -> int:
+    """Jobs, each cancelled at whatever moment it has come to; how many of them were. Then the device is closed."""
+    scanner = driver.open(job["device"], job["options"], scratch)
+    over = threading.Event()
+
+    def storm() -> None:
+        while not over.wait(random.random() * 0.002):
+            scanner.cancel()
+
+    thread = threading.Thread(target=storm, daemon=True)
+    thread.start()
+    cancelled = 0
+    for _ in range(job["storm"]):
+        try:
+            for page in scanner.pages(settings_of(job)):
+                line = memoryview(bytearray(page.frame.bytes_per_line))
+                while page.read_into(line):
+                    pass
+        except Cancelled:
+            cancelled += 1
+        except ScannerNoDocuments:
+            pass  # a sheet that was cancelled while it started is gone all the same
+    scanner.close()
+    over.set()
+    thread.join()
+    return cancelled
+
+
 def run(job: dict, report: dict) -> None:
     folder = Path(job["folder"])
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
     busy_s, warming_up_s = job.get("delays", [[0.01] * 3, [0.01] * 3])
     driver = SaneDriver(Delays(busy_s, warming_up_s))
+    if "storm" in job:
+        report["cancelled"] = cancel_storm(driver, job, scratch)
     scanner = driver.open(job["device"], job["options"], scratch)
     if "cancel_after_s" in job:
         threading.Timer(job["cancel_after_s"], scanner.cancel).start()
@@ -59,6 +96,11 @@ def run(job: dict, report: dict) -> None:
             for number, page in enumerate(scanner.pages(settings_of(job)), 1):
                 report["frames"].append(asdict(page.frame))
                 report["rows"].append(read_page(scanner, page, job, folder / f"page-{number}.raw"))
+                if number == job.get("cancel_after_page"):
+                    scanner.cancel()
+    except DsmError:
+        report["calls_at_error"] = noted_calls()
+        raise
     finally:
         scanner.close()
         report["scratch"] = [each.name for each in scratch.iterdir()]
@@ -66,7 +108,15 @@ def run(job: dict, report: dict) -> None:
 
 def main() -> None:
     job = json.load(sys.stdin)
-    report: dict = {"frames": [], "rows": [], "error": None, "message": ""}
+    report: dict = {
+        "frames": [],
+        "rows": [],
+        "scratch": [],
+        "cancelled": 0,
+        "calls_at_error": [],
+        "error": None,
+        "message": "",
+    }
     try:
         run(job, report)
     except DsmError as error:

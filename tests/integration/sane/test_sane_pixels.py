@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -162,6 +163,17 @@ def test_whole_sizes_come_to_the_exact_number_of_pixels(scan, dpi, area):
     assert abs(frame["height_px"] - expected[1]) <= 1
     if dpi == 300:
         assert (frame["width_px"], frame["height_px"]) == (2550, 3300)
+
+
+@pytest.mark.parametrize("more", [{}, {"three-pass": True}])
+def test_the_pixels_of_a_picture_come_as_they_are(scan, tmp_path, more):
+    width, height = 600, 450
+    pixels = random.Random(7).randbytes(width * height * 3)
+    (tmp_path / "picture.ppm").write_bytes(b"P6\n%d %d\n255\n%s" % (width, height, pixels))
+    raw = {"filename": str(tmp_path / "picture.ppm"), **more}
+    scanned = scan(raw, device="pnm:0", color="RGB24", dpi=300, area=(0, 0, 2000, 1500), buffer_lines=9)
+    assert scanned.error is None, scanned.message
+    assert scanned.pages == [pixels]
 
 
 @pytest.mark.parametrize("raw", [{}, {"mode": "Color", "three-pass": True}])
