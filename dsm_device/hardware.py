@@ -190,7 +190,10 @@ class Scanner(Protocol):
         ...
 
     def cancel(self) -> None:
-        """Stop acquiring. The only method that another thread may call, at any moment; returns at once."""
+        """Stop the acquisition that the last call of :meth:`pages` began; one that begins later is not affected.
+
+        The only method that another thread may call, at any moment; returns at once.
+        """
         ...
 
     def close(self) -> None:

@@ -134,7 +134,10 @@ class Worker:
             raise DriverError("no scanner is open")
         images = 0
         with PageFlow(command.spec, command.folder, self._channel.send, scanner.cancel) as flow:
-            for images, page in enumerate(scanner.pages(command.settings), start=1):
+            pages = scanner.pages(command.settings)
+            # A cancel counts for the driver from pages() on; one that came before is only known here.
+            self._raise_if_cancelled()
+            for images, page in enumerate(pages, start=1):
                 self._channel.send(PageStarted(images, page.frame))
                 self._report_progress(images, flow.feed(images, page))
                 self._raise_if_cancelled()
@@ -164,6 +167,8 @@ def _serve(connection: socket.socket) -> None:
     worker.stop()
     worker.cancel()
     scanner_thread.join(RELEASE_LIMIT_S)
+    if scanner_thread.is_alive():
+        os._exit(1)  # it hangs in the backend, and so would anything that libsane does at exit
 
 
 def main() -> None:
@@ -171,7 +176,6 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     with socket.socket(fileno=int(sys.argv[1])) as connection:
         _serve(connection)
-    os._exit(0)  # threads that hang in a backend must not keep the process
 
 
 if __name__ == "__main__":

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
 from dsm_device.client.scan_server import ScanServer
-from dsm_device.errors import Recovery, ServerError, SpoolError
+from dsm_device.errors import Cancelled, Recovery, ServerError, SpoolError
 from dsm_device.job.model import JobState, SpooledPage
 from dsm_device.spool import JobFolder
 from dsm_device.wire import xml
@@ -26,6 +27,8 @@ SILENCE_LIMIT_S = 8 * 60.0
 #: A server that loses every job is no server to try a fourth time.
 MAX_POST_SCAN_JOBS = 3
 JITTER = 0.25
+#: How long a cancelled or failed job waits for the server: to end the step at hand, and to cancel the job.
+CANCEL_LIMIT_S = 5.0
 
 T = TypeVar("T")
 
@@ -61,6 +64,7 @@ class Delivery:
         self._listener = listener
         self._arrival = asyncio.Condition()
         self._complete = False
+        self._stopped = False
         self._accepted_s = 0.0
 
     async def page_arrived(self) -> None:
@@ -73,6 +77,16 @@ class Delivery:
         async with self._arrival:
             self._complete = True
             self._arrival.notify_all()
+
+    async def stop(self, running: asyncio.Task[str]) -> None:
+        """End :meth:`run`, which ``running`` runs, between two steps if that is soon: a post-scan job whose
+        creation is broken off could not even be cancelled, for want of its token."""
+        async with self._arrival:
+            self._stopped = True
+            self._arrival.notify_all()
+        await asyncio.wait({running}, timeout=CANCEL_LIMIT_S)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
     async def run(self) -> str:
         """Deliver every page and end the post-scan job; its token, or "" if there never was a page.
@@ -132,7 +146,10 @@ class Delivery:
     async def _page(self, index: int) -> SpooledPage | None:
         """The page at ``index`` in the order of scanning, once it is there; None after the last one."""
         async with self._arrival:
-            await self._arrival.wait_for(lambda: self._complete or index < len(self._folder.job.pages))
+            await self._arrival.wait_for(
+                lambda: self._stopped or self._complete or index < len(self._folder.job.pages)
+            )
+        self._raise_if_stopped()
         pages = self._folder.job.pages
         return pages[index] if index < len(pages) else None
 
@@ -237,7 +254,18 @@ class Delivery:
         if error.recovery is not Recovery.RELOCATE:
             wait_s = self._retry.wait_s(failures)
             self._listener(Warned(f"{error.message}; trying again in {wait_s:.0f} s"))
-            await asyncio.sleep(wait_s)
+            await self._sleep(wait_s)
+
+    async def _sleep(self, wait_s: float) -> None:
+        """Wait, but not longer than until :meth:`stop`."""
+        async with self._arrival:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._arrival.wait_for(lambda: self._stopped), wait_s)
+        self._raise_if_stopped()
+
+    def _raise_if_stopped(self) -> None:
+        if self._stopped:
+            raise Cancelled("the delivery was stopped")
 
     def _tries(self, recovery: Recovery) -> int:
         match recovery:

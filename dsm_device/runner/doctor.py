@@ -87,6 +87,8 @@ class Doctor:
     async def _scanner(self) -> Check:
         choice = self.scanner
         async with Acquisition() as acquisition:
+            # A driver may know a device's maker and model only from its list.
+            await acquisition.scanners(choice.driver)
             with TemporaryDirectory() as scratch:
                 found = await acquisition.open(choice.driver, choice.device, choice.options, Path(scratch))
         sources = ", ".join(source.source for source in found.sources)

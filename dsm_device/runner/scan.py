@@ -23,12 +23,9 @@ from dsm_device.job.model import JobState
 from dsm_device.job.plan import Plan
 from dsm_device.spool import JobFolder, Spool
 
-from .delivery import Delivery, RetryPolicy
+from .delivery import CANCEL_LIMIT_S, Delivery, RetryPolicy
 from .events import JobCreated, Listener, PageArriving, PageSpooled, StateChanged, Warned
 from .scan_order import PreparedScan
-
-#: How long a cancelled or failed job waits for the server to cancel its post-scan job.
-CANCEL_LIMIT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +48,12 @@ class PushScan:
         self._server = server
         self._retry = retry
         self._listener = listener
-        self._delivering: asyncio.Task[str] | None = None
-        self._cancelled = False
+        self._cancelled = asyncio.Event()
 
     def cancel(self) -> None:
         """The user does not want this job any more."""
-        self._cancelled = True
+        self._cancelled.set()
         self._acquisition.cancel()
-        if self._delivering is not None:
-            self._delivering.cancel()
 
     async def run(self, prepared: PreparedScan, scanner: ScannerChoice) -> None:
         """Raises ``ScannerError``, ``SpoolError``, ``ServerError`` or ``Cancelled``.
@@ -78,11 +72,12 @@ class PushScan:
 
     async def _scan(self, plan: Plan, folder: JobFolder) -> None:
         delivery = Delivery(folder, self._server, self._retry, self._listener)
-        self._delivering = asyncio.create_task(delivery.run())
+        delivering = asyncio.create_task(delivery.run())
         try:
             await self._acquire(plan, folder, delivery)
-            token = await self._delivered(self._delivering)
+            token = await self._delivered(delivering)
         except (ScannerError, SpoolError, Cancelled) as error:
+            await delivery.stop(delivering)
             await self._abandon(folder, delivery, error)
             raise
         except ServerError as error:
@@ -124,21 +119,19 @@ class PushScan:
     # ---------------------------------------------------------------------------------------- the end
 
     async def _delivered(self, delivering: asyncio.Task[str]) -> str:
-        try:
-            return await delivering
-        except asyncio.CancelledError:
-            if self._cancelled:
-                raise Cancelled("the scan was cancelled") from None
-            raise
+        """Wait for the delivery, unless the user cancels first."""
+        cancelled = asyncio.create_task(self._cancelled.wait())
+        await asyncio.wait({delivering, cancelled}, return_when=asyncio.FIRST_COMPLETED)
+        if not delivering.done():
+            raise Cancelled("the scan was cancelled")
+        cancelled.cancel()
+        return await delivering
 
     async def _abandon(self, folder: JobFolder, delivery: Delivery, error: DsmError) -> None:
         """Nothing of a job that failed at the scanner is mailed: cancel it at the server, keep its pages here."""
-        if self._delivering is not None:
-            self._delivering.cancel()
-            await asyncio.wait({self._delivering})
         with suppress(TimeoutError):
             await asyncio.wait_for(delivery.cancel(), CANCEL_LIMIT_S)
-        if self._cancelled or not folder.job.pages:
+        if isinstance(error, Cancelled) or not folder.job.pages:
             await delivery.remove()
         else:
             with suppress(SpoolError):

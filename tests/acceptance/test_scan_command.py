@@ -190,22 +190,47 @@ def test_what_the_scanner_cannot_do_is_refused_before_anything_moves(desk):
     assert desk.server.jobs == ()
 
 
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [
-        ("SANE_STATUS_JAMMED", "jam"),
-        ("SANE_STATUS_COVER_OPEN", "cover"),
-        ("SANE_STATUS_IO_ERROR", "communication"),
-        ("SANE_STATUS_NO_DOCS", "load paper"),
-    ],
-)
-def test_a_scanner_that_fails_at_once_leaves_no_trace_at_the_server(desk, status: str, words: str):
-    desk.configure(scanner_options={"read-return-value": status})
-    outcome = desk.scan(*SMALL)
+#: An A4 feeder of libsane's that can fail at a byte of a page: SANE_Status by its number.
+ODD = "source=ADF;mode=Gray|Color;depth=8;resolution=75|100;width=216;height=300;pages=4"
+TO_ODD = ["--set", "MediaFront/ColorProcessing=Grayscale8", "--set", "MediaFront/Resolution=75"]
+STATUSES = [(6, "jam"), (8, "cover"), (9, "communication"), (7, "load paper"), (11, "udev rule")]
+
+
+def use_odd_scanner(desk, odd_backend: dict[str, str], fault: str) -> None:
+    desk.environment = {**odd_backend, "ODD": f"{ODD};fail={fault}"}
+    desk.configure(scanner={"device": "odd:0"})
+
+
+@pytest.mark.parametrize(("status", "words"), STATUSES)
+def test_a_scanner_that_fails_at_once_leaves_no_trace_at_the_server(desk, odd_backend, status: int, words: str):
+    use_odd_scanner(desk, odd_backend, f"1:0:{status}")
+    outcome = desk.scan(*TO_ODD)
     assert outcome.code == 3
     assert words in outcome.last_words
     assert desk.server.report().requests.get("CreatePostScanJob", 0) == 0
     assert not list(desk.spool.glob("*/job.json"))
+
+
+@pytest.mark.parametrize("status", [6, 8, 9])
+def test_a_page_that_fails_costs_no_page_before_it_and_mails_no_half_document(desk, odd_backend, status: int):
+    use_odd_scanner(desk, odd_backend, f"3:5000:{status}")
+    outcome = desk.scan(*TO_ODD)
+    assert outcome.code == 3
+    (job,) = spooled_jobs(desk.spool)
+    assert job["state"] == "failed"
+    assert [page["n"] for page in job["pages"]] == [1, 2]
+    assert all((desk.spool / job["id"] / page["file"]).stat().st_size == page["bytes"] for page in job["pages"])
+    assert not list(desk.spool.glob("*/*.part"))
+    assert all(each.state == "Canceled" and not each.files for each in desk.server.jobs)
+    assert desk.run("jobs", "retry", job["id"]).code == 0
+    assert [len(each.files) for each in desk.server.jobs if each.state == "Completed"] == [2]
+
+
+def test_the_feeder_is_emptied_whatever_it_holds(desk, odd_backend):
+    use_odd_scanner(desk, odd_backend, "99:0:0")
+    outcome = desk.scan(*TO_ODD)
+    assert outcome.code == 0, outcome.err
+    assert outcome.events("done")[0]["pages"] == 4
 
 
 def spooled_jobs(spool: Path) -> list[dict[str, Any]]:

@@ -198,9 +198,12 @@ def bench_memory(runs: int) -> None:
             rss, pss = [], []
             for _ in range(runs):
                 command = place.command(f"MediaFront/Resolution={dpi}", "ImagesToTransfer=2")
-                with subprocess.Popen(
-                    command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=place.environment
-                ) as device, TreeMemory(device.pid) as memory:
+                with (
+                    subprocess.Popen(
+                        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=place.environment
+                    ) as device,
+                    TreeMemory(device.pid) as memory,
+                ):
                     _, words = device.communicate()
                 if device.returncode:
                     raise SystemExit(f"the device ended with {device.returncode} at {dpi} dpi: {words.decode()}")
@@ -222,7 +225,10 @@ def bench_first_byte(runs: int) -> None:
         for _ in range(runs):
             answer = subprocess.run(
                 [sys.executable, str(script), str(place.folder / "config.toml"), PROCESS_NAME],
-                env=place.environment, capture_output=True, text=True, check=True,
+                env=place.environment,
+                capture_output=True,
+                text=True,
+                check=True,
             )
             page_s, first_s = map(float, answer.stdout.split())
             values.append((page_s, first_s))

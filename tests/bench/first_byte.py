@@ -1,5 +1,5 @@
-"""Scans once and prints two numbers, seconds since the first row of page 1: when the page was in the spool, and when
-the first byte of its SendImage went out. Usage: first_byte.py CONFIGURATION PROCESS."""
+"""Scans once and prints two numbers, seconds since the first row of page 1: when the page was in the spool, and
+when the first byte of its SendImage went out. Usage: first_byte.py CONFIGURATION PROCESS."""
 
 from __future__ import annotations
 

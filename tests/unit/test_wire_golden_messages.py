@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import dsm_sim
 import pytest
 from lxml import etree
 
+import dsm_sim
 from dsm_device.wire import envelope, xml
 from dsm_device.wire.discovery import Endpoint, choose, parse_probe_matches, render_probe
 from dsm_device.wire.metadata import parse_get_response, processing_address, render_get

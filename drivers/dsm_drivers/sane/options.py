@@ -205,6 +205,11 @@ class Options:
         option = self._by_name.get(name)
         return option if option and option.settable else None
 
+    def is_inactive(self, name: str) -> bool:
+        """Whether the option exists and only waits for another one to be set."""
+        option = self._by_name.get(name)
+        return option is not None and not option.active
+
     def value(self, option: Option) -> OptionValue | None:
         """The present value, None where the device does not tell."""
         if not option.readable:
@@ -230,8 +235,7 @@ class Options:
             settable = sorted(each.name for each in self._by_name.values() if each.settable)
             raise _refused(self._device.name, f"has no option {name}", f"it has {', '.join(settable)}")
         if not option.settable:
-            state = "can not be set" if option.active else "is inactive, another option has to be set first"
-            raise _refused(self._device.name, f"does not take option {name} now", f"it {state}")
+            raise _refused(self._device.name, f"does not take option {name}", "it can not be set")
         if not option.holds(value):
             raise _refused(self._device.name, f"does not take {name} = {value}", f"possible: {option.possible()}")
         delivered = self.set(option, value)

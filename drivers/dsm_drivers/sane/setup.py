@@ -81,8 +81,8 @@ class Prepared:
 class Setup:
     """The settings of an opened device.
 
-    ``configured`` are raw options: they are set at once, and what would be switched off is left as they say.
-    ``kind`` gives the device's SANE_Device.type where that is needed.
+    ``configured`` are raw options: they are set at once, or as soon as another setting makes them active, and what
+    would be switched off is left as they say. ``kind`` gives the device's SANE_Device.type where that is needed.
     """
 
     def __init__(self, device: Device, configured: Mapping[str, OptionValue], kind: Callable[[], str]) -> None:
@@ -93,8 +93,8 @@ class Setup:
         self._modes: dict[InputSource, dict[ColorProcessing, ModeChoice]] = {}
         self._options = Options(device)
         self._switch_helpers_off()
-        for name, value in configured.items():
-            self._options.require(name, value)
+        self._waiting = dict(configured)
+        self._set_configured()
 
     def sources(self) -> tuple[SourceCapabilities, ...]:
         """What each source can do. Changes the device's settings."""
@@ -104,6 +104,7 @@ class Setup:
         """Set everything, in an order in which no setting undoes an earlier one."""
         choice = self._select_source(settings.source)
         self._select_mode(settings.source, settings.color)
+        self._set_configured()
         resolutions = self._resolutions()
         resolutions.select(self._options, settings.x_dpi, settings.y_dpi)
         width_px, height_px = self._set_area(settings)
@@ -115,6 +116,13 @@ class Setup:
 
     def reload(self) -> None:
         self._options.reload()
+
+    def _set_configured(self) -> None:
+        """Set the raw options, each once. One may activate another; what is inactive in the end (`three-pass`
+        in a gray mode) waits for a job in which it is not."""
+        while ready := [name for name in self._waiting if not self._options.is_inactive(name)]:
+            for name in ready:
+                self._options.require(name, self._waiting.pop(name))
 
     # -------------------------------------------------------------------------------- capabilities
 

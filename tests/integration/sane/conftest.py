@@ -18,7 +18,6 @@ number_of_devices 2
 geometry_max 420
 geometry_quant 0
 """
-ODD_SOURCE = Path(__file__).with_name("libsane-odd.c")
 SCAN_JOB = Path(__file__).with_name("scan_job.py")
 
 
@@ -52,15 +51,6 @@ def sane_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "dll.conf").write_text("test\npnm\n")
     (folder / "test.conf").write_text(TEST_CONF)
     return folder
-
-
-@pytest.fixture(scope="session")
-def odd_backend(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment in which libsane finds the backend `odd` and no other."""
-    folder = tmp_path_factory.mktemp("odd")
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(folder / "libsane-odd.so.1"), str(ODD_SOURCE)], check=True)
-    (folder / "dll.conf").write_text("odd\n")
-    return {**os.environ, "SANE_CONFIG_DIR": str(folder), "LD_LIBRARY_PATH": str(folder)}
 
 
 @pytest.fixture

@@ -437,7 +437,6 @@ def test_software_helpers_are_off_unless_configured(scan_odd):
         ({"read-limit": 1}, ["read-limit = 1", "true or false"]),
         ({"test-picture": "Mona Lisa"}, ["test-picture = Mona Lisa", '"Grid"']),
         ({"resolution": 1300}, ["resolution = 1300", "1 to 1200"]),
-        ({"read-limit-size": 5}, ["read-limit-size", "inactive"]),
         ({"gamma-table": 5}, ["gamma-table", "can not be set"]),
         ({"enable-test-options": True, "int-inexact": 5}, ["int-inexact = 5"]),
         ({"enable-test-options": True, "button": True}, ["button", "can not be set"]),
@@ -450,6 +449,18 @@ def test_a_raw_option_that_cannot_be_is_named_with_what_can(scan, options, parts
     assert "\n" not in scanned.message
     for part in parts:
         assert part in scanned.message
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"read-limit-size": 997, "read-limit": True},  # the second makes the first active
+        {"three-pass-order": "BGR", "three-pass": True},  # active in colour modes alone
+        {"read-limit-size": 997},  # nothing makes it active
+    ],
+)
+def test_raw_options_wait_until_they_are_active(scan, options):
+    assert scan(options).error is None
 
 
 def test_raw_options_of_every_type_are_set(scan):
