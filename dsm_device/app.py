@@ -56,12 +56,13 @@ class SourceDescription:
 
 @dataclass(frozen=True, slots=True)
 class ScannerDescription:
-    """A scanner that was found; ``error`` says why one could not be opened."""
+    """A scanner that was found: its sources by name and in detail; ``error`` says why one could not be opened."""
 
     device: str
     vendor: str
     model: str
-    sources: tuple[SourceDescription, ...] = ()
+    sources: tuple[InputSource, ...] = ()
+    capabilities: tuple[SourceDescription, ...] = ()
     error: str = ""
 
 
@@ -191,7 +192,11 @@ class Device:
                     )
         except ScannerError as error:
             return replace(known, error=str(error))
-        return replace(known, sources=tuple(map(SourceDescription.of, capabilities.sources)))
+        return replace(
+            known,
+            sources=tuple(each.source for each in capabilities.sources),
+            capabilities=tuple(map(SourceDescription.of, capabilities.sources)),
+        )
 
     def doctor(self, show: Callable[[Check], None]) -> bool:
         """Check everything and show each result at once; whether all is well."""

@@ -220,7 +220,7 @@ def _scanners(options: argparse.Namespace) -> int:
         print("No scanner was found: connect one and switch it on.", file=sys.stderr)
     for scanner in found:
         print(f"{scanner.device}: {scanner.vendor} {scanner.model}")
-        for line in scanner.sources or [scanner.error]:
+        for line in scanner.capabilities or [scanner.error]:
             print(f"    {line}")
     return 0
 

@@ -39,7 +39,7 @@ class SpooledPage(msgspec.Struct, frozen=True):
     sent: bool = False
 
 
-class Job(msgspec.Struct, frozen=True):
+class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One push scan. ``instructions`` is psp:PostScanInstructions as read from the scan process, plus e-mail
     addresses added at the device; ``format`` is the wscn:Format of every page."""
 
@@ -75,3 +75,23 @@ class Job(msgspec.Struct, frozen=True):
         """The job in a new post-scan job: whatever an earlier one had received counts no more."""
         pages = tuple(msgspec.structs.replace(each, sent=False) for each in self.pages)
         return msgspec.structs.replace(self, token=token, pages=pages, state=JobState.CREATED)
+
+
+_decoder: msgspec.json.Decoder[Job] = msgspec.json.Decoder(Job)
+
+
+def encode(job: Job) -> bytes:
+    return msgspec.json.encode(job)
+
+
+def decode(record: bytes) -> Job:
+    """The job in a record that :func:`encode` made. Raises ``ValueError`` for anything else, in one line."""
+    try:
+        job = _decoder.decode(record)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    if job.version != FORMAT_VERSION:
+        raise ValueError(f"it is of version {job.version}, this program writes {FORMAT_VERSION}")
+    if any("/" in page.file or page.file in ("", ".", "..") for page in job.pages):
+        raise ValueError("it names files outside its folder")
+    return job

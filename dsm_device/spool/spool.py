@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from dsm_device.errors import SpoolError
-from dsm_device.job.model import FORMAT_VERSION, Job, JobState, SpooledPage
+from dsm_device.job.model import Job, JobState, SpooledPage, decode, encode
 
 RECORD = "job.json"
 #: Kept free on the disk beyond the spool's own limit, so that the machine stays usable.
@@ -78,14 +78,11 @@ class Spool:
         with _translated(record, "cannot be read"):
             data = record.read_bytes()
         try:
-            job = msgspec.json.decode(data, type=Job)
-        except (msgspec.MsgspecError, ValueError) as error:
+            job = decode(data)
+        except ValueError as error:
             raise SpoolError(
-                f"the job record {record} is damaged ({error})",
-                "its page files beside it can be saved by hand",
+                f"the job record {record} cannot be used: {error}", "its page files beside it can be saved by hand"
             ) from error
-        if job.version != FORMAT_VERSION:
-            raise SpoolError(f"the job record {record} is of version {job.version}", "update dsm-device")
         return JobFolder(path, job)
 
     def free_bytes(self) -> int:
@@ -137,7 +134,7 @@ class JobFolder:
         with self._lock, _translated(target, "cannot be written"):
             job = change(self.job)
             with open(temporary, "wb", opener=_private) as file:
-                file.write(msgspec.json.encode(job))
+                file.write(encode(job))
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(target)

@@ -98,8 +98,8 @@ def test_scanners_tell_what_they_can_do(desk):
     assert scanner["device"] == "test:0"
     assert scanner["vendor"] == "Noname"
     assert scanner["model"] == "frontend-tester"
-    sources = {source["source"]: source for source in scanner["sources"]}
-    assert set(sources) == {"Platen", "ADF"}
+    assert scanner["sources"] == ["Platen", "ADF"]
+    sources = {source["source"]: source for source in scanner["capabilities"]}
     assert {"BlackAndWhite1", "Grayscale8", "RGB24"} <= set(sources["ADF"]["colors"])
     assert 300 in sources["ADF"]["resolutions"]
     assert sources["Platen"]["width_mm"] == pytest.approx(420, abs=0.1)

@@ -20,16 +20,22 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
 import httpx
 
 from dsm_device import settings
+from dsm_device.acquisition import messages
 from dsm_device.client import certificate
-from dsm_device.errors import ConfigurationError
+from dsm_device.errors import ConfigurationError, UsageError
+from dsm_device.hardware import ColorProcessing, Frame
+from dsm_device.job import model
 from dsm_device.wire import discovery, metadata, processing, repository, scan_process
 from dsm_device.wire.envelope import parse_answer
+from dsm_device.wire.ticket import ScanTicket
+from dsm_device.wire.ticket_overrides import with_overrides
 from dsm_device.wire.xml import XmlError
 
 SAMPLES = Path(__file__).parents[1] / "data" / "samples"
@@ -120,6 +126,26 @@ connect_timeout = 1.5
 max_bytes = 4_000_000_000
 """
 
+_JOB_RECORD = model.encode(
+    model.Job(
+        id="20261120-100000-0a1b2c",
+        process_id="6E0E1A3D-6F2B-4C57-9C1F-0C6C5B5B2F11",
+        process_name="Invoices",
+        repository="scan01.corp.example.com",
+        user="amelie",
+        user_sid="S-1-5-21-1-2-3-1107",
+        instructions="<i/>",
+        format="jfif",
+        created=datetime(2026, 11, 20, tzinfo=UTC),
+        pages=(model.SpooledPage(1, "page-00001.jpg", 4711, sent=True),),
+    )
+)
+_REPORTS = [
+    messages.encode(messages.PageStarted(1, Frame(ColorProcessing.RGB_24, 2480, 3508, 7440, 300, 300))),
+    messages.encode(messages.PageAcquired(1, Path("page-00001.part"), 4711, 2480, 3508, 0)),
+    messages.encode(messages.Failed("ScannerJammed", "paper jam", "clear it")),
+]
+
 TARGETS: dict[str, Target] = {
     "answer": Target(_answer, (XmlError,), [*_samples("dsp-*.xml"), *_samples("wire-*.xml")]),
     "scan_process": Target(_process, (XmlError,), _samples("psp-*.xml")),
@@ -144,6 +170,13 @@ TARGETS: dict[str, Target] = {
         (ConfigurationError,),
         [_SETTINGS],
     ),
+    "override": Target(
+        lambda data: with_overrides(ScanTicket(), data.decode("utf-8", "replace").splitlines()),
+        (UsageError,),
+        [b"Format=png\nMediaFront/Resolution=300x300\nInputSize/InputMediaSize=8268x11693\nImagesToTransfer=2"],
+    ),
+    "job_record": Target(model.decode, (ValueError,), [_JOB_RECORD]),
+    "acquisition_report": Target(messages.decode_report, (messages.ProtocolBreach,), _REPORTS),
 }
 
 

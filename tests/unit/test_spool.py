@@ -106,7 +106,7 @@ def test_jobs_are_listed_oldest_first_and_a_damaged_one_hides_no_other(spool: Sp
         spool.create(a_job(name))
     (spool.find(names[1]).path / "job.json").write_bytes(b'{"id": "2026')
     assert [folder.job.id for folder in spool.jobs()] == [names[0], names[2]]
-    with pytest.raises(SpoolError, match="damaged"):
+    with pytest.raises(SpoolError, match="cannot be used"):
         spool.find(names[1])
 
 
@@ -121,6 +121,19 @@ def test_a_record_of_a_later_version_is_not_guessed_at(spool: Spool, folder: Job
     record.write_bytes(record.read_bytes().replace(b'"version":1', b'"version":2'))
     with pytest.raises(SpoolError, match="version 2"):
         spool.find(folder.job.id)
+
+
+def test_a_record_that_names_files_elsewhere_is_not_followed(spool: Spool, folder: JobFolder):
+    folder.commit_page(1, acquired(folder, 1, b"1"), ".png")
+    record = folder.path / "job.json"
+    record.write_bytes(record.read_bytes().replace(b"page-00001.png", b"../../../secret"))
+    with pytest.raises(SpoolError, match="outside its folder"):
+        spool.find(folder.job.id)
+
+
+def test_a_job_has_one_process_at_a_time(spool: Spool, folder: JobFolder):
+    with pytest.raises(SpoolError, match="right now"):
+        spool.find(folder.job.id).claim()
 
 
 def test_the_limit_counts_what_lies_in_the_spool(spool: Spool, folder: JobFolder):
