@@ -19,14 +19,12 @@ def new_job_id(now: datetime, random: str) -> str:
 
 
 class JobState(StrEnum):
-    """How far a job has come, in the order of a job that goes well."""
+    """How far a job has come, in the order of a job that goes well; then the one whose scan failed."""
 
     ACQUIRING = "acquiring"
     SPOOLED = "spooled"
     CREATED = "created"
-    SENDING = "sending"
     ENDED = "ended"
-    CANCELED = "canceled"
     FAILED = "failed"
 
 

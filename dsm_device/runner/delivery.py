@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
 from dsm_device.client.scan_server import ScanServer
-from dsm_device.errors import Cancelled, Recovery, ServerError, SpoolError
+from dsm_device.errors import Cancelled, Recovery, ServerError, ServerFault, SpoolError
 from dsm_device.job.model import JobState, SpooledPage
 from dsm_device.spool import JobFolder
 from dsm_device.wire import xml
@@ -27,6 +28,7 @@ SILENCE_LIMIT_S = 8 * 60.0
 #: A server that loses every job is no server to try a fourth time.
 MAX_POST_SCAN_JOBS = 3
 JITTER = 0.25
+JOB_TOKEN_NOT_FOUND = "ClientErrorJobTokenNotFound"
 #: How long a cancelled or failed job waits for the server: to end the step at hand, and to cancel the job.
 CANCEL_LIMIT_S = 5.0
 
@@ -43,7 +45,10 @@ class RetryPolicy:
 
     def wait_s(self, failures: int) -> float:
         """How long to wait after the given number (>= 1) of failures in a row."""
-        return min(self.first_s * 2.0 ** (failures - 1), self.max_s) * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+        doubled_s = self.first_s * 2.0 ** min(
+            failures - 1, 60
+        )  # further would overflow, and max_s is long reached
+        return min(doubled_s, self.max_s) * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
 
 
 class _JobLost(Exception):
@@ -57,14 +62,23 @@ class _JobLost(Exception):
 class Delivery:
     """One job's way to the server. :meth:`run` may begin before the first page is there."""
 
-    def __init__(self, folder: JobFolder, server: ScanServer, retry: RetryPolicy, listener: Listener) -> None:
+    def __init__(
+        self,
+        folder: JobFolder,
+        server: ScanServer,
+        retry: RetryPolicy,
+        listener: Listener,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._folder = folder
         self._server = server
         self._retry = retry
         self._listener = listener
+        self._clock = clock
         self._arrival = asyncio.Condition()
         self._complete = False
         self._stopped = False
+        self._in_doubt = False
         self._accepted_s = 0.0
 
     async def page_arrived(self) -> None:
@@ -91,8 +105,17 @@ class Delivery:
     async def run(self) -> str:
         """Deliver every page and end the post-scan job; its token, or "" if there never was a page.
 
-        Raises :class:`ServerError`; the pages stay in the spool.
+        Raises :class:`ServerError`; the pages stay in the spool, and what the server has of them is cancelled:
+        left alone it would be processed as half a document after ten minutes.
         """
+        try:
+            return await self._deliver()
+        except ServerError:
+            if not self._in_doubt:
+                await self.cancel()
+            raise
+
+    async def _deliver(self) -> str:
         await self._persist(self._server.locate)
         if await self._page(0) is None:
             return ""
@@ -125,12 +148,13 @@ class Delivery:
             self._listener(Warned(str(error)))
 
     async def cancel(self) -> None:
-        """Cancel the post-scan job, if there is one, as well as the server allows."""
+        """Cancel the post-scan job, if there is one, as well as the server allows and without long waits."""
         if token := self._folder.job.token:
             try:
-                await self._server.cancel_job(token)
-            except ServerError as error:
-                self._listener(Warned(f"the post-scan job could not be cancelled at the server ({error.message})"))
+                await asyncio.wait_for(self._server.cancel_job(token), CANCEL_LIMIT_S)
+            except (ServerError, TimeoutError) as error:
+                why = str(error) or "no answer"
+                self._listener(Warned(f"the post-scan job could not be cancelled at the server ({why})"))
 
     # -------------------------------------------------------------------------------- one post-scan job
 
@@ -197,10 +221,10 @@ class Delivery:
         self._listener(StateChanged("device", JobState.ENDED))
 
     def _accept(self) -> None:
-        self._accepted_s = asyncio.get_running_loop().time()
+        self._accepted_s = self._clock()
 
     def _check_silence(self) -> None:
-        if asyncio.get_running_loop().time() - self._accepted_s > SILENCE_LIMIT_S:
+        if self._clock() - self._accepted_s > SILENCE_LIMIT_S:
             raise _JobLost(None)
 
     # -------------------------------------------------------------------------------------- questions
@@ -226,10 +250,14 @@ class Delivery:
         """Whether EndPostScanJob arrived: any state but Creating says so, and so does a job that is gone."""
         try:
             answer = await self._persist(lambda: self._server.job_elements(token, JOB_STATUS))
-        except (ServerError, _JobLost) as error:
+        except ServerError as error:
+            if isinstance(error, ServerFault) and error.subcode == JOB_TOKEN_NOT_FOUND:
+                self._listener(Warned("the scan server has ended the job already and does not say how"))
+                return True
+            self._in_doubt = True
             raise ServerError(
-                "the scan server does not say whether it has completed the job",
-                "ask its administrator whether the document has arrived before you scan it again",
+                f"the scan server does not say whether it has completed the job ({error.message})",
+                "ask its administrator whether the document has arrived before you send it again",
             ) from error
         return answer.status is not None and answer.status.state != CREATING
 
@@ -280,7 +308,10 @@ class Delivery:
 
 
 async def redeliver(folder: JobFolder, delivery: Delivery) -> None:
-    """Deliver a job all of whose pages are in the spool already."""
+    """Deliver a job all of whose pages are in the spool already; one that has been ended is only put away."""
+    if folder.job.state is JobState.ENDED:
+        await delivery.finish(folder.job.token)
+        return
     await delivery.all_arrived()
     try:
         token = await delivery.run()

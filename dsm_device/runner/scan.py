@@ -23,7 +23,7 @@ from dsm_device.job.model import JobState
 from dsm_device.job.plan import Plan
 from dsm_device.spool import JobFolder, Spool
 
-from .delivery import CANCEL_LIMIT_S, Delivery, RetryPolicy
+from .delivery import Delivery, RetryPolicy
 from .events import JobCreated, Listener, PageArriving, PageSpooled, StateChanged, Warned
 from .scan_order import PreparedScan
 
@@ -129,8 +129,7 @@ class PushScan:
 
     async def _abandon(self, folder: JobFolder, delivery: Delivery, error: DsmError) -> None:
         """Nothing of a job that failed at the scanner is mailed: cancel it at the server, keep its pages here."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(delivery.cancel(), CANCEL_LIMIT_S)
+        await delivery.cancel()
         if isinstance(error, Cancelled) or not folder.job.pages:
             await delivery.remove()
         else:
@@ -141,4 +140,4 @@ class PushScan:
 
 def _whereabouts(folder: JobFolder) -> str:
     pages = len(folder.job.pages)
-    return f"{pages} scanned pages are kept in the spool as job {folder.job.id} ({folder.path})"
+    return f"{pages} scanned pages are kept in {folder.path}; `dsm-device jobs retry {folder.job.id}` sends them"

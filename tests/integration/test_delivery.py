@@ -1,0 +1,199 @@
+"""Delivery against the simulated server, where time and the state of the job matter more than the scanner."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from lxml import etree
+from PIL import Image
+
+from dsm_device.client.scan_server import ScanServer, ServerOptions
+from dsm_device.client.tls import TlsOptions, client_context
+from dsm_device.errors import ServerError
+from dsm_device.job.model import Job, JobState
+from dsm_device.runner.delivery import SILENCE_LIMIT_S, Delivery, RetryPolicy, redeliver
+from dsm_device.runner.events import Event, JobDone, PageSent, Warned
+from dsm_device.spool import JobFolder, Spool
+from dsm_sim.demo_process import demo_process
+from dsm_sim.peers.scan_server import (
+    Action,
+    AnswerFault,
+    AnswerStatus,
+    Fault,
+    LoseAnswer,
+    RunningScanServer,
+    ScanServerOptions,
+    running_scan_server,
+)
+
+PAGES = 3
+QUICK = RetryPolicy(0.01, 0.02, attempts=3)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class Scene:
+    """A job in the spool, a server, and what the listener heard."""
+
+    def __init__(self, folder: JobFolder, server: RunningScanServer) -> None:
+        self.folder = folder
+        self.server = server
+        self.clock = Clock()
+        self.events: list[Event] = []
+        self.on_event: Callable[[Event], None] = lambda _: None
+
+    def listen(self, event: Event) -> None:
+        self.events.append(event)
+        self.on_event(event)
+
+    def deliver(self) -> None:
+        async def run() -> None:
+            options = ServerOptions(self.server.port)
+            context = client_context(TlsOptions(ca_file=str(self.server.ca_file)))
+            async with ScanServer(self.folder.job.repository, options, context) as server:
+                await redeliver(self.folder, Delivery(self.folder, server, QUICK, self.listen, self.clock))
+
+        asyncio.run(run())
+
+    @property
+    def states(self) -> list[str]:
+        return [job.state for job in self.server.jobs]
+
+    def heard(self, kind: type[Event]) -> list[Event]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Callable[..., Scene]:
+    @contextmanager
+    def make(*plan: Fault, **options: object) -> Iterator[Scene]:
+        with running_scan_server(ScanServerOptions(out=tmp_path / "server", plan=plan, **options)) as server:
+            yield Scene(_spooled(tmp_path, f"{server.fqdn}:{server.port}"), server)
+
+    return make
+
+
+def _spooled(tmp_path: Path, repository: str) -> JobFolder:
+    process = etree.fromstring(demo_process(repository).encode())
+    spool = Spool(tmp_path / "state", 10_000_000)
+    spool.open()
+    folder = spool.create(
+        Job(
+            id="20261120-100000-0a1b2c",
+            process_id="D3A0B1C2-5E4F-4A6B-8C7D-9E0F1A2B3C4D",
+            process_name="Demo",
+            repository=repository,
+            user="amelie",
+            user_sid="S-1-5-21-1-2-3-1107",
+            instructions=etree.tostring(process[-1], encoding="unicode", with_tail=False),
+            format="jfif",
+            created=datetime(2026, 11, 20, tzinfo=UTC),
+        )
+    )
+    for n in range(1, PAGES + 1):
+        part = folder.path / "part"
+        Image.new("L", (80 + n, 100)).save(part, "JPEG")
+        folder.commit_page(n, part, ".jpg")
+    return folder
+
+
+def test_all_pages_arrive_in_order_and_leave_the_spool(scene):
+    with scene() as it:
+        it.deliver()
+        (job,) = it.server.jobs
+        assert job.state == "Completed"
+        assert [document.width_px for document in job.documents] == [81, 82, 83]
+        assert it.heard(JobDone) == [JobDone(job.token, PAGES)]
+        assert not it.folder.path.exists()
+
+
+def test_after_eight_minutes_of_silence_all_pages_go_into_a_new_job(scene):
+    with scene() as it:
+
+        def pause_after_first(event: Event) -> None:
+            if event == PageSent(1):
+                it.clock.now_s += SILENCE_LIMIT_S + 1
+                it.on_event = lambda _: None
+
+        it.on_event = pause_after_first
+        it.deliver()
+        assert it.states == ["Canceled", "Completed"]
+        assert [len(job.documents) for job in it.server.jobs] == [1, PAGES]
+        assert any("too long" in event.message for event in it.heard(Warned))
+
+
+def test_a_pause_shorter_than_that_changes_nothing(scene):
+    with scene() as it:
+        it.on_event = lambda event: setattr(it.clock, "now_s", it.clock.now_s + SILENCE_LIMIT_S - 1)
+        it.deliver()
+        assert it.states == ["Completed"]
+
+
+@pytest.mark.parametrize("action", [AnswerFault("dsp:InvalidArgs"), AnswerStatus(413)])
+def test_a_job_that_fails_half_way_is_cancelled_at_the_server(scene, action: Action):
+    with scene(Fault("SendImage", 2, action)) as it:
+        with pytest.raises(ServerError):
+            it.deliver()
+        assert it.states == ["Canceled"]
+        assert it.folder.job.state is JobState.SPOOLED
+        assert all(it.folder.file(page).is_file() for page in it.folder.job.pages)
+
+
+def test_a_server_that_loses_every_job_is_given_up(scene):
+    with scene(Fault("SendImage", None, AnswerFault("dsp:ClientErrorJobTokenNotFound"))) as it:
+        with pytest.raises(ServerError, match="JobTokenNotFound"):
+            it.deliver()
+        assert len(it.states) == 3
+
+
+def test_an_end_of_which_nobody_knows_is_not_cancelled(scene):
+    plan = (
+        Fault("EndPostScanJob", None, LoseAnswer()),
+        Fault("GetPostScanJobElements", None, AnswerFault("dsp:InvalidArgs")),
+    )
+    with scene(*plan) as it:
+        with pytest.raises(ServerError, match="does not say whether"):
+            it.deliver()
+        assert it.states == ["Completed"]
+        assert it.server.report().requests.get("CancelPostScanJob", 0) == 0
+
+
+def test_an_end_whose_job_is_gone_when_asked_counts_as_arrived(scene):
+    plan = (
+        Fault("EndPostScanJob", None, LoseAnswer()),
+        Fault("GetPostScanJobElements", None, AnswerFault("dsp:ClientErrorJobTokenNotFound")),
+    )
+    with scene(*plan) as it:
+        it.deliver()
+        assert it.states == ["Completed"]
+        assert it.heard(JobDone)
+
+
+def test_a_job_that_was_ended_before_a_power_cut_is_not_sent_again(scene):
+    with scene() as it:
+        it.folder.set_token("a token of yesterday")
+        it.folder.set_state(JobState.ENDED)
+        it.deliver()
+        assert it.states == []
+        assert it.heard(JobDone)
+        assert not it.folder.path.exists()
+
+
+def test_waits_grow_up_to_the_limit_and_never_below_three_quarters():
+    policy = RetryPolicy(1.0, 300.0)
+    for failures, expected_s in ((1, 1), (2, 2), (5, 16), (9, 256), (10, 300), (2000, 300)):
+        waits = [policy.wait_s(failures) for _ in range(50)]
+        assert expected_s * 0.75 <= min(waits)
+        assert max(waits) <= expected_s * 1.25
+        assert len(set(waits)) > 1
