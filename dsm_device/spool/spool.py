@@ -89,8 +89,7 @@ class Spool:
         """How much may still be written: the lesser of the limit's and the disk's room; negative if over."""
         with _translated(self._root, "cannot be read"):
             disk = shutil.disk_usage(self._root).free - RESERVE_BYTES
-            used = sum(file.stat().st_size for file in self._root.rglob("*") if file.is_file())
-        return min(disk, self._max_bytes - used)
+            return min(disk, self._max_bytes - _size_of(self._root))
 
     def check_room(self) -> None:
         """Raises :class:`SpoolError` where nothing more may be written."""
@@ -172,6 +171,17 @@ class JobFolder:
         if self._claim is not None:
             os.close(self._claim)
             self._claim = None
+
+
+def _size_of(folder: Path) -> int:
+    """Bytes in all files below; what is renamed or deleted meanwhile does not matter."""
+    total = 0
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):
+                is_folder = entry.is_dir(follow_symlinks=False)
+                total += _size_of(Path(entry)) if is_folder else entry.stat(follow_symlinks=False).st_size
+    return total
 
 
 def _private(path: str, flags: int) -> int:

@@ -78,16 +78,17 @@ def scan(command: Sequence[str], environment: Mapping[str, str]) -> Run:
     began = time.perf_counter()
     moments: list[tuple[float, str]] = []
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True
     ) as device:
         assert device.stdout is not None
         for line in device.stdout:
             event = json.loads(line)
             name = event.get("state", "") if event["event"] == "state" else event["event"]
             moments.append((time.perf_counter(), name))
+        words = device.stderr.read() if device.stderr else ""
     whole_s = time.perf_counter() - began
     if device.returncode:
-        raise SystemExit(f"the device ended with {device.returncode}: {' '.join(command)}")
+        raise SystemExit(f"the device ended with {device.returncode}: {words}")
     start = next(moment for moment, name in moments if name == "acquiring")
     return Run(
         whole_s,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,6 +144,23 @@ def test_the_limit_counts_what_lies_in_the_spool(spool: Spool, folder: JobFolder
     folder.commit_page(2, acquired(folder, 2, b"x" * 700_000), ".png")
     with pytest.raises(SpoolError, match="full"):
         spool.check_room()
+
+
+def test_room_is_looked_at_while_records_are_replaced(spool: Spool, folder: JobFolder):
+    done = threading.Event()
+
+    def replace_records() -> None:
+        while not done.is_set():
+            folder.set_state(JobState.SPOOLED)
+
+    with ThreadPoolExecutor(1) as thread:
+        writer = thread.submit(replace_records)
+        try:
+            for _ in range(2000):
+                spool.check_room()
+        finally:
+            done.set()
+        writer.result()
 
 
 def test_a_state_folder_that_cannot_be_made(tmp_path: Path):
