@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from dsm_device.acquisition.process import Acquisition
-from dsm_device.client.scan_server import ScanServer, ServerOptions
-from dsm_device.client.tls import TlsOptions, client_context
-from dsm_device.client.transport import TimeLimits
 from dsm_device.directory.files import FilesDirectory
 from dsm_device.directory.port import Directory, ProcessEntry, User
 from dsm_device.errors import ConfigurationError, ScannerError
@@ -26,6 +24,9 @@ from dsm_device.runner.scan import PushScan, ScannerChoice
 from dsm_device.runner.scan_order import ScanOrder, prepare
 from dsm_device.settings import Settings
 from dsm_device.spool import Spool
+
+if TYPE_CHECKING:
+    from dsm_device.client.scan_server import ScanServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,11 @@ class Device:
         return spool
 
     def scan_server(self, repository: str) -> ScanServer:
+        # Loaded only now: meanwhile the acquisition process, on another core, has opened the scanner.
+        from dsm_device.client.scan_server import ScanServer, ServerOptions  # noqa: PLC0415
+        from dsm_device.client.tls import TlsOptions, client_context  # noqa: PLC0415
+        from dsm_device.client.transport import TimeLimits  # noqa: PLC0415
+
         settings = self._settings.scan_server
         context = client_context(TlsOptions(settings.ca_file, settings.client_cert, settings.client_key))
         limits = TimeLimits(connect_s=settings.connect_timeout)

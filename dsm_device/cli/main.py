@@ -10,10 +10,9 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
-from dsm_device import settings
+from dsm_device import __version__, settings
 from dsm_device.app import Device
 from dsm_device.errors import Cancelled, DsmError, UsageError
 from dsm_device.runner.scan_order import ScanOrder
@@ -74,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"dsm-device {version('dsm-device')}")
+    parser.add_argument("--version", action="version", version=f"dsm-device {__version__}")
     _add_common(parser, top=True)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 

@@ -1,1 +1,1 @@
-""""""
+"""Where scan processes come from: a folder today, Active Directory later."""

@@ -1,1 +1,1 @@
-""""""
+"""What a job is, and the ticket engine. No input or output, no clock."""

@@ -12,9 +12,8 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from dsm_device.client.scan_server import ScanServer
 from dsm_device.errors import Cancelled, Recovery, ServerError, ServerFault, SpoolError
 from dsm_device.job.model import JobState, SpooledPage
 from dsm_device.spool import JobFolder
@@ -22,6 +21,9 @@ from dsm_device.wire import xml
 from dsm_device.wire.processing import CREATING, DOCUMENTS, JOB_STATUS, JobStatus
 
 from .events import JobDone, Listener, PageGoing, PageSent, StateChanged, Warned
+
+if TYPE_CHECKING:
+    from dsm_device.client.scan_server import ScanServer  # httpx takes as long to load as a scanner to open
 
 #: A server closes a job that hears nothing for ten minutes; from here on ours counts as lost (MS-BDSRR 3.1.2).
 SILENCE_LIMIT_S = 8 * 60.0

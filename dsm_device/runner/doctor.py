@@ -13,14 +13,17 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from dsm_device.acquisition.process import Acquisition
-from dsm_device.client.scan_server import ScanServer
 from dsm_device.directory.port import Directory, ProcessEntry
 from dsm_device.errors import DsmError
 from dsm_device.spool import Spool
 
 from .scan import ScannerChoice
+
+if TYPE_CHECKING:
+    from dsm_device.client.scan_server import ScanServer  # httpx takes as long to load as a scanner to open
 
 #: A machine without a battery clock wakes up long before this program was written.
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)

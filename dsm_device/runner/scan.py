@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dsm_device.acquisition.messages import PageAcquired, PageStarted, Progress
 from dsm_device.acquisition.process import Acquisition
-from dsm_device.client.scan_server import ScanServer
 from dsm_device.errors import Cancelled, DsmError, ScannerError, ServerError, SpoolError
 from dsm_device.hardware import OptionValue
 from dsm_device.imaging.formats import FORMATS
@@ -26,6 +26,9 @@ from dsm_device.spool import JobFolder, Spool
 from .delivery import Delivery, RetryPolicy
 from .events import JobCreated, Listener, PageArriving, PageSpooled, StateChanged, Warned
 from .scan_order import PreparedScan
+
+if TYPE_CHECKING:
+    from dsm_device.client.scan_server import ScanServer  # httpx takes as long to load as a scanner to open
 
 
 @dataclass(frozen=True, slots=True)
