@@ -21,6 +21,8 @@ from dsm_device.errors import SpoolError
 from dsm_device.job.model import Job, JobState, SpooledPage, decode, encode
 
 RECORD = "job.json"
+#: Followed by the process's number.
+_SCRATCH = ".scratch-"
 #: Kept free on the disk beyond the spool's own limit, so that the machine stays usable.
 RESERVE_BYTES = 50_000_000
 
@@ -36,14 +38,20 @@ class Spool:
         """Make the folder where it is missing, and find out whether it can be written."""
         with _translated(self._root, "cannot be written"):
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            probe = self._root / f".write-test-{os.getpid()}"
-            probe.write_bytes(b"")
-            probe.unlink()
+            with TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-", dir=self._root):
+                self._remove_old_scratch()
+
+    def _remove_old_scratch(self) -> None:
+        """Clear away what processes left behind that were killed."""
+        for path in self._root.glob(f"{_SCRATCH}*"):
+            pid = path.name.removeprefix(_SCRATCH).partition("-")[0]
+            if not Path("/proc", pid).exists():
+                shutil.rmtree(path, ignore_errors=True)
 
     def scratch(self) -> TemporaryDirectory[str]:
         """A folder for a driver's temporary files, on the spool's disk; a context manager that removes it."""
         with _translated(self._root, "cannot be written"):
-            return TemporaryDirectory(prefix=".scratch-", dir=self._root)
+            return TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-", dir=self._root)
 
     def create(self, job: Job) -> JobFolder:
         """A folder for ``job``, with its record."""

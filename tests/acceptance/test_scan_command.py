@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import signal
 from pathlib import Path
 from typing import Any
@@ -426,6 +428,35 @@ def test_a_job_at_work_is_left_alone(desk):
     assert "right now" in outcome.last_words
     assert process.communicate(timeout=60)
     assert process.returncode == 0
+
+
+def test_a_killed_scan_leaves_its_pages_and_no_process(desk):
+    desk.configure(scanner_options={"read-delay": True, "read-delay-duration": 100000})
+    with desk.start("--json", "scan", "--process", "Demo", "--set", "MediaFront/Resolution=150") as process:
+        for line in process.stdout:
+            if (event := json.loads(line))["event"] == "created":
+                job = event["job"]
+            if event["event"] == "sent" and event["n"] == 2:
+                (worker,) = _children(process.pid)
+                descriptor = os.pidfd_open(worker)
+                process.kill()
+                break
+        process.communicate(timeout=30)
+    assert select.select([descriptor], [], [], 15)[0], "the acquisition process lives on"
+    os.close(descriptor)
+    (listed,) = desk.run("jobs", "--json").lines
+    assert listed["id"] == job
+    assert listed["pages"] >= 2
+    retried = desk.run("jobs", "retry", job)
+    assert retried.code == 0, retried.err
+    completed = [each for each in desk.server.jobs if each.state == "Completed"]
+    assert [len(each.documents) for each in completed] == [listed["pages"]]
+    assert list(desk.spool.iterdir()) == []
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
 
 
 def test_a_job_that_is_not_there(desk):

@@ -163,6 +163,17 @@ def test_room_is_looked_at_while_records_are_replaced(spool: Spool, folder: JobF
         writer.result()
 
 
+def test_what_a_killed_process_left_is_cleared_away_and_nothing_else(spool: Spool, tmp_path: Path):
+    root = tmp_path / "state" / "spool"
+    left = root / ".scratch-4194305-x"  # above the largest process number that Linux gives
+    left.mkdir()
+    (left / "plane").write_bytes(b"x")
+    with spool.scratch() as in_use:
+        spool.open()
+        assert Path(in_use).is_dir()
+    assert list(root.iterdir()) == []
+
+
 def test_a_state_folder_that_cannot_be_made(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SpoolError, match="state_dir"):
