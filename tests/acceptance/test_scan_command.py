@@ -276,7 +276,7 @@ def test_a_certificate_for_another_name_is_not_trusted(make_desk):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_cancelled_scan_is_exit_6_and_cancelled_at_the_server(desk, number: signal.Signals):
-    desk.configure(scanner_options={"read-delay": True, "read-delay-duration": 100000})
+    desk.configure(scanner_options={"read-delay": True, "read-delay-duration": 20000})
     with desk.start("--json", "scan", "--process", "Demo", "--set", "MediaFront/Resolution=150") as process:
         for line in process.stdout:
             if json.loads(line)["event"] == "sent":
@@ -431,7 +431,7 @@ def test_a_job_at_work_is_left_alone(desk):
 
 
 def test_a_killed_scan_leaves_its_pages_and_no_process(desk):
-    desk.configure(scanner_options={"read-delay": True, "read-delay-duration": 100000})
+    desk.configure(scanner_options={"read-delay": True, "read-delay-duration": 20000})
     with desk.start("--json", "scan", "--process", "Demo", "--set", "MediaFront/Resolution=150") as process:
         for line in process.stdout:
             if (event := json.loads(line))["event"] == "created":
