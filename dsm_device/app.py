@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dsm_device.acquisition.process import Acquisition
 from dsm_device.directory.files import FilesDirectory
 from dsm_device.directory.port import Directory, ProcessEntry, User
-from dsm_device.errors import ConfigurationError, ScannerError
+from dsm_device.errors import Cancelled, ConfigurationError, ScannerError
 from dsm_device.hardware import InputSource, ScannerInfo, SourceCapabilities
 from dsm_device.job.model import Job
 from dsm_device.runner.delivery import Delivery, RetryPolicy, redeliver
@@ -137,7 +136,7 @@ class Device:
 
     def scan(self, order: ScanOrder, listener: Listener) -> None:
         """One push scan; an interrupt or SIGTERM cancels it."""
-        asyncio.run(self._scan(order, listener))
+        _run(self._scan(order, listener))
 
     async def _scan(self, order: ScanOrder, listener: Listener) -> None:
         # The acquisition process comes first: it starts up while everything else is read.
@@ -146,8 +145,8 @@ class Device:
             spool = self.spool()
             async with self.scan_server(str(prepared.process.repository)) as server:
                 scan = PushScan(acquisition, spool, server, self._retry_policy(), listener)
-                with _cancelled_by_signals(scan.cancel):
-                    await scan.run(prepared, self._scanner_choice())
+                _on_signals(scan.cancel)
+                await scan.run(prepared, self._scanner_choice())
 
     def jobs(self) -> list[JobDescription]:
         """What lies in the spool, oldest first."""
@@ -158,7 +157,7 @@ class Device:
 
     def retry_job(self, job_id: str, listener: Listener) -> None:
         """Deliver what a job has in the spool, in a new post-scan job."""
-        asyncio.run(self._retry_job(job_id, listener))
+        _run(self._retry_job(job_id, listener))
 
     async def _retry_job(self, job_id: str, listener: Listener) -> None:
         folder = self.spool().find(job_id)
@@ -168,7 +167,7 @@ class Device:
 
     def cancel_job(self, job_id: str, listener: Listener) -> None:
         """Cancel a job at its server, as well as that can be done, and delete its pages."""
-        asyncio.run(self._cancel_job(job_id, listener))
+        _run(self._cancel_job(job_id, listener))
 
     async def _cancel_job(self, job_id: str, listener: Listener) -> None:
         folder = self.spool().find(job_id)
@@ -216,14 +215,23 @@ class Device:
         return asyncio.run(run(doctor, show))
 
 
-@contextlib.contextmanager
-def _cancelled_by_signals(cancel: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM cancel what runs inside, instead of tearing it apart."""
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run ``work``; Ctrl-C and SIGTERM end it as ``Cancelled``, at once or as :func:`_on_signals` says."""
+
+    async def cancellable() -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - this is one
+        _on_signals(task.cancel)
+        await work
+
+    try:
+        asyncio.run(cancellable())
+    except asyncio.CancelledError:
+        raise Cancelled("cancelled") from None
+
+
+def _on_signals(cancel: Callable[[], object]) -> None:
+    """From now on Ctrl-C and SIGTERM call ``cancel``, instead of tearing apart what runs."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, cancel)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)

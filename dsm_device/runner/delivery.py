@@ -314,6 +314,7 @@ async def redeliver(folder: JobFolder, delivery: Delivery) -> None:
     if folder.job.state is JobState.ENDED:
         await delivery.finish(folder.job.token)
         return
+    await delivery.cancel()  # what an earlier attempt left at the server
     await delivery.all_arrived()
     try:
         token = await delivery.run()

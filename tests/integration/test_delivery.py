@@ -180,6 +180,15 @@ def test_an_end_whose_job_is_gone_when_asked_counts_as_arrived(scene):
         assert it.heard(JobDone)
 
 
+def test_what_an_earlier_attempt_left_at_the_server_is_cancelled_first(scene):
+    with scene(Fault("SendImage", 2, AnswerStatus(413)), Fault("CancelPostScanJob", 1, AnswerStatus(503))) as it:
+        with pytest.raises(ServerError):
+            it.deliver()
+        assert it.states == ["Creating"]
+        it.deliver()
+        assert it.states == ["Canceled", "Completed"]
+
+
 def test_a_job_that_was_ended_before_a_power_cut_is_not_sent_again(scene):
     with scene() as it:
         it.folder.set_token("a token of yesterday")
