@@ -106,9 +106,12 @@ class Device:
         return FilesDirectory(settings.path, User(user or settings.user, settings.sid, settings.email))
 
     def spool(self) -> Spool:
-        spool = Spool(self._settings.device.state_dir, self._settings.spool.max_bytes)
+        spool = self._spool_to_read()
         spool.open()
         return spool
+
+    def _spool_to_read(self) -> Spool:
+        return Spool(self._settings.device.state_dir, self._settings.spool.max_bytes)
 
     def scan_server(self, repository: str) -> ScanServer:
         # Loaded only now: meanwhile the acquisition process, on another core, has opened the scanner.
@@ -150,10 +153,11 @@ class Device:
 
     def jobs(self) -> list[JobDescription]:
         """What lies in the spool, oldest first."""
-        return [JobDescription.of(folder.job) for folder in self.spool().jobs()]
+        jobs = sorted((folder.job for folder in self._spool_to_read().jobs()), key=lambda job: job.created)
+        return [JobDescription.of(job) for job in jobs]
 
     def job(self, job_id: str) -> JobDescription:
-        return JobDescription.of(self.spool().find(job_id).job)
+        return JobDescription.of(self._spool_to_read().find(job_id).job)
 
     def retry_job(self, job_id: str, listener: Listener) -> None:
         """Deliver what a job has in the spool, in a new post-scan job."""
@@ -233,5 +237,6 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 def _on_signals(cancel: Callable[[], object]) -> None:
     """From now on Ctrl-C and SIGTERM call ``cancel``, instead of tearing apart what runs."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, cancel)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            loop.add_signal_handler(number, cancel)

@@ -6,6 +6,7 @@ file, the line, the key, and what would be right. Times are seconds.
 
 from __future__ import annotations
 
+import math
 import re
 import socket
 import tomllib
@@ -222,7 +223,7 @@ class _Reader:
         if not isinstance(raw, dict):
             raise self._wrong(where, f"{'.'.join(where)} must be a section", f"it is {_shown(raw)}")
         for key, value in raw.items():
-            if not isinstance(value, bool | int | float | str):
+            if not isinstance(value, bool | int | float | str) or not _is_finite(value):
                 message = f'the backend option "{key}" must be a string, a number, true or false'
                 raise self._wrong((*where, key), message, f"it is {_shown(value)}")
         return types.MappingProxyType(dict(raw))
@@ -310,8 +311,15 @@ def _convert_scalar(hint: Any, raw: Any) -> tuple[str, Any]:
         return ("" if right else "a number of seconds"), float(raw) if right else 0.0
     if hint is Path:
         right = isinstance(raw, str) and raw != "" and "\0" not in raw
-        return ("" if right else "a path"), Path(raw).expanduser() if right else Path()
+        try:
+            return ("" if right else "a path"), Path(raw).expanduser() if right else Path()
+        except RuntimeError:
+            return "a path in the home of a user that exists", Path()
     return ("" if isinstance(raw, str) else "a string in quotes"), raw
+
+
+def _is_finite(value: OptionValue) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _shown(raw: Any) -> str:

@@ -133,11 +133,19 @@ def decode_report(line: bytes) -> Report:
         raise ProtocolBreach(line) from error
 
 
+#: What a driver or an encoder may raise.
+_REPORTED = (errors.ScannerError, errors.SpoolError, errors.Cancelled)
+
+
 def failed(error: errors.DsmError) -> Failed:
-    return Failed(type(error).__name__, error.message, error.remedy)
+    """A maker's own subclass is reported as the class of ours that it is derived from."""
+    ours = next(kind for kind in type(error).__mro__ if vars(errors).get(kind.__name__) is kind)
+    return Failed(ours.__name__, error.message, error.remedy)
 
 
 def raised(report: Failed) -> errors.DsmError:
     """The exception that the worker reported, as an object of the same class."""
-    kind: type[errors.DsmError] = getattr(errors, report.error, errors.ScannerError)
+    kind = vars(errors).get(report.error)
+    if not (isinstance(kind, type) and issubclass(kind, _REPORTED)):
+        kind = errors.ScannerError
     return kind(report.message, report.remedy)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsm_device.errors import DsmError
+from dsm_device.errors import Cancelled, DsmError
 from dsm_device.hardware import Frame, Page
 from dsm_device.imaging.formats import PageSpec
 from dsm_device.imaging.page import PageWriter, lines_per_block, open_page
@@ -75,10 +75,15 @@ class PageFlow:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Wait until everything fed so far is encoded; a page without its end is discarded."""
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Wait until everything fed so far is encoded; a page without its end is discarded.
+
+        A scan that was cancelled because the encoder failed ends with the encoder's error.
+        """
         self._items.put(_Stop())
         self._thread.join()
+        if isinstance(error, Cancelled):
+            self._raise_error()
 
     def feed(self, n: int, page: Page) -> Iterator[int]:
         """Read ``page`` to its end, in the scanner's thread; yields the number of lines after each block."""

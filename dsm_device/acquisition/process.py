@@ -44,6 +44,9 @@ from .messages import (
 
 LINE_LIMIT_BYTES = 1 << 20
 STDERR_LINES = 20
+LAST_WORDS_S = 1.0
+KILLED_WITHIN_S = 5.0
+_SIGNALS = {number.value: number.name for number in signal.Signals}
 
 PageReport = PageStarted | Progress | PageAcquired
 _R = TypeVar("_R", bound=Report)
@@ -75,6 +78,8 @@ class Acquisition:
 
     async def __aenter__(self) -> Self:
         ours, theirs = socket.socketpair()
+        # Not asyncio's own pipe: with that, the process counts as running while any child of a backend's holds it.
+        words, stderr = os.pipe()
         try:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -84,17 +89,19 @@ class Acquisition:
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
+                stderr=stderr,
                 start_new_session=True,
                 env=self._environment,
             )
         except OSError as error:
             ours.close()
+            os.close(words)
             raise DriverError(f"the acquisition process cannot be started ({error})") from error
         finally:
             theirs.close()
+            os.close(stderr)
         self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=LINE_LIMIT_BYTES)
-        self._listener = asyncio.create_task(self._keep_last_words())
+        self._listener = asyncio.create_task(self._keep_last_words(words))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -106,7 +113,7 @@ class Acquisition:
             if self._cancel_limit is not None:
                 self._cancel_limit.cancel()
             self._kill_group()
-            await self._listener
+            await self._hear_last_words()
             with suppress(OSError):
                 await self._writer.wait_closed()
 
@@ -134,13 +141,14 @@ class Acquisition:
         while not isinstance(report := await self._receive(limit_s), Finished):
             match report:
                 case PageStarted():
-                    self._doing, limit_s = f"reading page {report.n}", self._limits.rows_s
+                    self._doing = f"reading page {report.n}"
                 case PageAcquired():
                     # The next page may have begun while this one was still being encoded.
                     if self._doing == f"reading page {report.n}":
                         self._doing, limit_s = f"waiting for page {report.n + 1}", self._limits.page_s
                 case Progress():
-                    pass
+                    # Not before the first rows: a three-pass scanner has been over the page twice by then.
+                    limit_s = self._limits.rows_s
                 case _:
                     raise ScannerError(f"unexpected {type(report).__name__} from the acquisition process")
             yield report
@@ -188,10 +196,10 @@ class Acquisition:
     async def _crashed(self) -> Exception:
         code = await self._exit_code()
         self._kill_group()
-        await self._listener
+        await self._hear_last_words()
         if self._cancel_limit is not None:
             return Cancelled("the scan was cancelled")
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+        how = f"signal {_SIGNALS.get(-code, -code)}" if code < 0 else f"exit status {code}"
         words = f"; its last words: {self._last_words[-1]}" if self._last_words else ""
         return ScannerCrashed(f"the scanner's driver crashed ({how}) while {self._doing}{words}")
 
@@ -203,16 +211,29 @@ class Acquisition:
             await self._kill()
             return -signal.SIGKILL
 
-    async def _keep_last_words(self) -> None:
+    async def _keep_last_words(self, pipe: int) -> None:
         """Drain standard error: a backend that chatters must not block, and a crash wants its last line."""
-        stream = self._process.stderr
-        assert stream is not None  # noqa: S101 - asked for with PIPE
-        while chunk := await stream.read(4096):
-            self._last_words.extend(filter(None, chunk.decode(errors="replace").splitlines()))
+        stream = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(pipe, "rb", buffering=0)
+        )
+        try:
+            while chunk := await stream.read(4096):
+                self._last_words.extend(filter(None, chunk.decode(errors="replace").splitlines()))
+        finally:
+            transport.close()
+
+    async def _hear_last_words(self) -> None:
+        """To their end, unless something that left the process group keeps the pipe."""
+        await asyncio.wait({self._listener}, timeout=LAST_WORDS_S)
+        self._listener.cancel()
+        await asyncio.gather(self._listener, return_exceptions=True)
 
     async def _kill(self) -> None:
+        """End the process. One that hangs in the kernel ends when the kernel lets it: that is not waited for."""
         self._kill_group()
-        await self._process.wait()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), KILLED_WITHIN_S)
 
     def _kill_group(self) -> None:
         with suppress(ProcessLookupError):

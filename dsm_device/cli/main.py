@@ -14,10 +14,11 @@ from pathlib import Path
 
 from dsm_device import __version__, settings
 from dsm_device.app import Device
-from dsm_device.errors import Cancelled, DsmError, UsageError
+from dsm_device.errors import ConfigurationError, DsmError, UsageError
+from dsm_device.runner.doctor import Check
 from dsm_device.runner.scan_order import ScanOrder
 
-from .output import print_job, print_json, print_table, scan_output, show_check, show_check_as_json
+from .output import print_job, print_json, print_table, say, scan_output, show_check, show_check_as_json
 
 EXAMPLES = """examples:
   dsm-device processes                             which scan processes there are
@@ -32,32 +33,24 @@ exit codes: 0 done, 1 a check failed, 2 usage or configuration, 3 scanner, 4 dir
 """
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     if "sim" in arguments[:1]:
-        return _simulator(arguments[1:])
+        return _simulator(list(arguments[1:]))
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
     except DsmError as error:
-        print(f"dsm-device: {error}", file=sys.stderr)
+        say(f"dsm-device: {error}", sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("dsm-device: cancelled", file=sys.stderr)
-        return Cancelled.exit_code
-    except BrokenPipeError:
-        # Whoever read the output has left; there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _simulator(arguments: list[str]) -> int:
     try:
         from dsm_sim.cli import main as simulate  # noqa: PLC0415 - a device in the field has no simulator
     except ImportError as error:
-        print(f"dsm-device: the simulator lacks {error.name}: install dsm-device[sim]", file=sys.stderr)
+        say(f"dsm-device: the simulator lacks {error.name}: install dsm-device[sim]", sys.stderr)
         return UsageError.exit_code
     return simulate(arguments)
 
@@ -102,7 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_user(_command(commands, "processes", "list the scan processes", _processes))
     _command(commands, "scanners", "list the scanners and what they can do", _scanners)
     _command(commands, "doctor", "check configuration, scanner, directory, scan server, clock, disk", _doctor)
-    commands.add_parser("sim", help="the simulator: `dsm-device sim --help`", add_help=False)
+    sim = commands.add_parser("sim", help="the simulator: `dsm-device sim --help`", add_help=False)
+    sim.set_defaults(command=_misplaced_simulator)
     return parser
 
 
@@ -139,7 +133,10 @@ def _add_common(parser: argparse.ArgumentParser, *, top: bool) -> None:
 def _add_user(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--user", default="", metavar="NAME", help="who scans")
     parser.add_argument(
-        "--password-fd", type=int, metavar="N", help="file descriptor from which the user's password is read"
+        "--password-fd",
+        type=int,
+        metavar="N",
+        help="file descriptor from which the user's password is read; not needed for a folder",
     )
 
 
@@ -148,13 +145,31 @@ def _device(options: argparse.Namespace) -> Device:
     return Device(settings.load(path), str(path))
 
 
+def _misplaced_simulator(_: argparse.Namespace) -> int:
+    raise UsageError("`sim` has to come first", "write `dsm-device sim server --help`")
+
+
+def _text(option: str, value: str) -> str:
+    """What was typed, if it can be written to XML and JSON."""
+    if not value.isprintable():
+        raise UsageError(
+            f"{option} {value!r} is not readable text", "write it as UTF-8, without control characters"
+        )
+    return value
+
+
 # --------------------------------------------------------------------------------------------- commands
 
 
 def _scan(options: argparse.Namespace) -> int:
     output = scan_output(options.json)
     try:
-        order = ScanOrder(options.process, options.user, tuple(options.set), tuple(options.email))
+        order = ScanOrder(
+            _text("--process", options.process),
+            _text("--user", options.user),
+            tuple(_text("--set", each) for each in options.set),
+            tuple(_text("--email", each) for each in options.email),
+        )
         _device(options).scan(order, output.show)
     except DsmError as error:
         output.failed(error)
@@ -163,11 +178,11 @@ def _scan(options: argparse.Namespace) -> int:
 
 
 def _processes(options: argparse.Namespace) -> int:
-    entries = _device(options).processes(options.user)
+    entries = _device(options).processes(_text("--user", options.user))
     if options.json:
         print_json(entries)
     elif not entries:
-        print("There are no scan processes.", file=sys.stderr)
+        say("There are no scan processes.", sys.stderr)
     else:
         rows = [
             (each.name, each.server, "" if each.usable else f"unusable: {each.reason}", each.id)
@@ -206,7 +221,7 @@ def _list_jobs(options: argparse.Namespace) -> int:
         ]
         print_table(("ID", "PROCESS", "USER", "STATE", "SENT", "ERROR"), rows)
     else:
-        print("There are no jobs in the spool.", file=sys.stderr)
+        say("There are no jobs in the spool.", sys.stderr)
     return 0
 
 
@@ -216,13 +231,19 @@ def _scanners(options: argparse.Namespace) -> int:
         print_json(found)
         return 0
     if not found:
-        print("No scanner was found: connect one and switch it on.", file=sys.stderr)
+        say("No scanner was found: connect one and switch it on.", sys.stderr)
     for scanner in found:
-        print(f"{scanner.device}: {scanner.vendor} {scanner.model}")
+        say(f"{scanner.device}: {scanner.vendor} {scanner.model}")
         for line in scanner.capabilities or [scanner.error]:
-            print(f"    {line}")
+            say(f"    {line}")
     return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    return 0 if _device(options).doctor(show_check_as_json if options.json else show_check) else 1
+    show = show_check_as_json if options.json else show_check
+    try:
+        device = _device(options)
+    except ConfigurationError as error:
+        show(Check("configuration", False, error.message, error.remedy))
+        return 1
+    return 0 if device.doctor(show) else 1

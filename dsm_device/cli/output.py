@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -25,6 +26,17 @@ from dsm_device.runner.events import (
 )
 
 REDRAW_INTERVAL_S = 0.1
+
+
+def say(text: str, stream: TextIO | None = None, end: str = "\n") -> None:
+    """Write to ``stream`` (standard output) at once. A reader that has left stops no scan: it is told no more."""
+    stream = stream or sys.stdout
+    try:
+        print(text, file=stream, end=end, flush=True)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 class ScanOutput(Protocol):
@@ -70,7 +82,7 @@ class JsonLines:
 
     @staticmethod
     def _line(event: str, **fields: object) -> None:
-        print(json.dumps({"event": event, **fields}, ensure_ascii=False), flush=True)
+        say(json.dumps({"event": event, **fields}, ensure_ascii=False))
 
 
 class PlainLines:
@@ -81,7 +93,7 @@ class PlainLines:
 
     def show(self, event: Event) -> None:
         if line := _in_words(event):
-            print(line, file=self._stream, flush=True)
+            say(line, self._stream)
 
     def failed(self, _: DsmError) -> None:
         """The caller prints the one line."""
@@ -106,7 +118,7 @@ class LiveLine:
         self._count(event)
         if isinstance(event, JobCreated | Warned | JobDone):
             self._clear()
-            print(_in_words(event), file=self._stream, flush=True)
+            say(_in_words(event), self._stream)
         elif not isinstance(event, PageArriving | PageGoing) or self._is_due():
             self._draw()
 
@@ -143,12 +155,10 @@ class LiveLine:
         line = (
             f"{bar[-30:]} {self._arriving} · {self._sent} sent · {size_in_words(sent)} · {size_in_words(rate)}/s"
         )
-        self._stream.write(f"\r\x1b[K{line[:110]}")
-        self._stream.flush()
+        say(f"\r\x1b[K{line[:110]}", self._stream, end="")
 
     def _clear(self) -> None:
-        self._stream.write("\r\x1b[K")
-        self._stream.flush()
+        say("\r\x1b[K", self._stream, end="")
 
 
 def scan_output(as_json: bool) -> ScanOutput:
@@ -189,14 +199,14 @@ def size_in_words(count: float) -> str:
 def print_json(items: Iterable[Any]) -> None:
     """One JSON object a line; dataclasses by their fields."""
     for item in items:
-        print(json.dumps(dataclasses.asdict(item), ensure_ascii=False), flush=True)
+        say(json.dumps(dataclasses.asdict(item), ensure_ascii=False))
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Left-aligned columns on standard output."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     for row in (head, *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def print_job(job: JobDescription, *, as_json: bool) -> None:
@@ -204,12 +214,12 @@ def print_job(job: JobDescription, *, as_json: bool) -> None:
         print_json([job])
         return
     for name, value in dataclasses.asdict(job).items():
-        print(f"{name:<8} {value}")
+        say(f"{name:<8} {value}")
 
 
 def show_check(check: Check) -> None:
     remedy = f": {check.remedy}" if check.remedy else ""
-    print(f"{'ok  ' if check.ok else 'FAIL'}  {check.check}: {check.message}{remedy}", flush=True)
+    say(f"{'ok  ' if check.ok else 'FAIL'}  {check.check}: {check.message}{remedy}")
 
 
 def show_check_as_json(check: Check) -> None:

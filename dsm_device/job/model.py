@@ -10,7 +10,12 @@ from enum import StrEnum
 
 import msgspec
 
+from dsm_device.imaging.formats import FORMATS
+from dsm_device.wire import xml
+
 FORMAT_VERSION = 1
+#: A scan process has at most 524,288 characters (MS-BDSRR), each of up to four octets.
+MAX_INSTRUCTIONS_OCTETS = 4 * 524_288
 
 
 def new_job_id(now: datetime, random: str) -> str:
@@ -90,6 +95,18 @@ def decode(record: bytes) -> Job:
         raise ValueError(" ".join(str(error).split())) from error
     if job.version != FORMAT_VERSION:
         raise ValueError(f"it is of version {job.version}, this program writes {FORMAT_VERSION}")
+    _check(job)
+    return job
+
+
+def _check(job: Job) -> None:
+    """What the types do not say and later steps rely on."""
+    xml.parse(job.instructions.encode("utf-8", "replace"), limit=MAX_INSTRUCTIONS_OCTETS)
+    if job.format not in FORMATS:
+        raise ValueError(f"its format {job.format[:40]!r} is not known")
+    if not (job.user_sid + job.process_id + job.repository).isprintable():
+        raise ValueError("it holds control characters")
+    if not 1970 <= job.created.year <= 9000:
+        raise ValueError(f"it was created in the year {job.created.year}")
     if any("/" in page.file or page.file in ("", ".", "..") for page in job.pages):
         raise ValueError("it names files outside its folder")
-    return job

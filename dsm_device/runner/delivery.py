@@ -80,7 +80,8 @@ class Delivery:
         self._arrival = asyncio.Condition()
         self._complete = False
         self._stopped = False
-        self._in_doubt = False
+        self._ended = False
+        self._end_in_doubt = False
         self._accepted_s = 0.0
 
     async def page_arrived(self) -> None:
@@ -112,25 +113,24 @@ class Delivery:
         """
         try:
             return await self._deliver()
-        except ServerError:
-            if not self._in_doubt:
-                await self.cancel()
+        except (ServerError, SpoolError):
+            await self.cancel()
             raise
 
     async def _deliver(self) -> str:
         await self._persist(self._server.locate)
         if await self._page(0) is None:
             return ""
-        lost: _JobLost | None = None
-        for _ in range(MAX_POST_SCAN_JOBS):
+        for left in reversed(range(MAX_POST_SCAN_JOBS)):
             try:
                 return await self._one_post_scan_job()
             except _JobLost as loss:
-                lost = loss
+                if not left:
+                    message = f"the scan server lost this job {MAX_POST_SCAN_JOBS} times"
+                    raise loss.cause or ServerError(message, "send it again later") from loss
                 self._listener(Warned(f"the scan server lost the job ({loss}); all pages go into a new one"))
                 await self.cancel()
-        cause = lost.cause if lost else None
-        raise cause or ServerError(f"the scan server lost this job {MAX_POST_SCAN_JOBS} times", "scan again later")
+        raise AssertionError("the last turn returns or raises")
 
     async def finish(self, token: str) -> None:
         """After :meth:`run`: tell what the server makes of the job, and let its pages go."""
@@ -150,8 +150,12 @@ class Delivery:
             self._listener(Warned(str(error)))
 
     async def cancel(self) -> None:
-        """Cancel the post-scan job, if there is one, as well as the server allows and without long waits."""
-        if token := self._folder.job.token:
+        """Cancel the post-scan job, as well as the server allows and without long waits.
+
+        Not if there is none, and not if it has been ended, or nobody knows whether it has.
+        """
+        token = self._folder.job.token
+        if token and not self._ended and not self._end_in_doubt:
             try:
                 await asyncio.wait_for(self._server.cancel_job(token), CANCEL_LIMIT_S)
             except (ServerError, TimeoutError) as error:
@@ -191,8 +195,14 @@ class Delivery:
         return token
 
     async def _send(self, token: str, page: SpooledPage) -> None:
+        in_doubt = False
+
         async def attempt() -> None:
+            nonlocal in_doubt
             self._check_silence()
+            # Asked only after the wait: a server that was slow to answer may be slow to book the image as well.
+            if in_doubt and await self._has_document(token, page.n):
+                return
             try:
                 await self._server.send_image(
                     token,
@@ -202,8 +212,8 @@ class Delivery:
                     lambda sent: self._listener(PageGoing(page.n, sent, page.bytes)),
                 )
             except ServerError as error:
-                if error.recovery is not Recovery.ASK_FIRST or not await self._has_document(token, page.n):
-                    raise
+                in_doubt = error.recovery is Recovery.ASK_FIRST
+                raise
 
         await self._persist(attempt)
         await asyncio.to_thread(self._folder.mark_sent, page)
@@ -212,13 +222,16 @@ class Delivery:
 
     async def _end(self, token: str) -> None:
         async def attempt() -> None:
+            if self._end_in_doubt and await self._has_ended(token):
+                return
             try:
                 await self._server.end_job(token)
             except ServerError as error:
-                if error.recovery is not Recovery.ASK_FIRST or not await self._has_ended(token):
-                    raise
+                self._end_in_doubt = error.recovery is Recovery.ASK_FIRST
+                raise
 
         await self._persist(attempt)
+        self._ended = True
         await asyncio.to_thread(self._folder.set_state, JobState.ENDED)
         self._listener(StateChanged("device", JobState.ENDED))
 
@@ -256,11 +269,11 @@ class Delivery:
             if isinstance(error, ServerFault) and error.subcode == JOB_TOKEN_NOT_FOUND:
                 self._listener(Warned("the scan server has ended the job already and does not say how"))
                 return True
-            self._in_doubt = True
             raise ServerError(
                 f"the scan server does not say whether it has completed the job ({error.message})",
                 "ask its administrator whether the document has arrived before you send it again",
             ) from error
+        self._end_in_doubt = answer.status is None
         return answer.status is not None and answer.status.state != CREATING
 
     # --------------------------------------------------------------------------------------- recovery
@@ -316,9 +329,15 @@ async def redeliver(folder: JobFolder, delivery: Delivery) -> None:
         return
     await delivery.cancel()  # what an earlier attempt left at the server
     await delivery.all_arrived()
+    delivering = asyncio.create_task(delivery.run())
     try:
-        token = await delivery.run()
-    except ServerError as error:
-        await asyncio.to_thread(folder.set_state, JobState.SPOOLED, str(error))
+        token = await asyncio.shield(delivering)
+    except (ServerError, SpoolError) as error:
+        with suppress(SpoolError):
+            await asyncio.to_thread(folder.set_state, JobState.SPOOLED, str(error))
+        raise
+    except asyncio.CancelledError:
+        await delivery.stop(delivering)
+        await delivery.cancel()
         raise
     await delivery.finish(token)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from dsm_device.acquisition.messages import PageAcquired, PageStarted, Progress
 from dsm_device.acquisition.process import Acquisition
-from dsm_device.errors import Cancelled, DsmError, ScannerError, ServerError, SpoolError
+from dsm_device.errors import Cancelled, ScannerError, ServerError, SpoolError
 from dsm_device.hardware import OptionValue
 from dsm_device.imaging.formats import FORMATS
 from dsm_device.job.model import JobState
@@ -79,13 +79,14 @@ class PushScan:
         try:
             await self._acquire(plan, folder, delivery)
             token = await self._delivered(delivering)
-        except (ScannerError, SpoolError, Cancelled) as error:
-            await delivery.stop(delivering)
-            await self._abandon(folder, delivery, error)
-            raise
         except ServerError as error:
             await asyncio.to_thread(folder.set_state, JobState.SPOOLED, str(error))
             self._listener(Warned(_whereabouts(folder)))
+            raise
+        except BaseException as error:
+            self._acquisition.cancel()  # first of all: no sheet is to move that nobody wants
+            await delivery.stop(delivering)
+            await self._abandon(folder, delivery, error)
             raise
         await delivery.finish(token)
 
@@ -130,7 +131,7 @@ class PushScan:
         cancelled.cancel()
         return await delivering
 
-    async def _abandon(self, folder: JobFolder, delivery: Delivery, error: DsmError) -> None:
+    async def _abandon(self, folder: JobFolder, delivery: Delivery, error: BaseException) -> None:
         """Nothing of a job that failed at the scanner is mailed: cancel it at the server, keep its pages here."""
         await delivery.cancel()
         if isinstance(error, Cancelled) or not folder.job.pages:

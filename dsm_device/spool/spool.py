@@ -66,32 +66,23 @@ class Spool:
 
     def jobs(self) -> Iterator[JobFolder]:
         """The jobs in the spool, oldest first. Folders without a readable record are left out."""
-        if not self._root.is_dir():
-            return
-        with _translated(self._root, "cannot be read"):
-            paths = sorted(path for path in self._root.iterdir() if (path / RECORD).is_file())
-        for path in paths:
+        for path in self._folders():
             with contextlib.suppress(SpoolError):
-                yield self._load(path)
+                yield JobFolder(path, _read(path / RECORD))
 
     def find(self, job_id: str) -> JobFolder:
         """The job of that identifier. Raises :class:`SpoolError`."""
         path = self._root / job_id
-        if job_id in ("", ".", "..") or "/" in job_id or not path.is_dir():
-            raise SpoolError(f"there is no job {job_id!r} in the spool", "`dsm-device jobs` lists them")
-        return self._load(path)
+        if job_id not in (folder.name for folder in self._folders()):
+            raise SpoolError(f"there is no job {job_id[:80]!r} in the spool", "`dsm-device jobs` lists them")
+        return JobFolder(path, _read(path / RECORD))
 
-    def _load(self, path: Path) -> JobFolder:
-        record = path / RECORD
-        with _translated(record, "cannot be read"):
-            data = record.read_bytes()
-        try:
-            job = decode(data)
-        except ValueError as error:
-            raise SpoolError(
-                f"the job record {record} cannot be used: {error}", "its page files beside it can be saved by hand"
-            ) from error
-        return JobFolder(path, job)
+    def _folders(self) -> list[Path]:
+        """Those that have a record."""
+        if not self._root.is_dir():
+            return []
+        with _translated(self._root, "cannot be read"):
+            return sorted(path for path in self._root.iterdir() if (path / RECORD).is_file())
 
     def free_bytes(self) -> int:
         """How much may still be written: the lesser of the limit's and the disk's room; negative if over."""
@@ -130,6 +121,9 @@ class JobFolder:
                 f"job {self.job.id} is being scanned or sent right now", "wait until that has ended"
             ) from error
         self._claim = descriptor
+        record = self.path / RECORD
+        if record.exists():  # it may have changed since it was read
+            self.job = _read(record)
 
     def file(self, page: SpooledPage) -> Path:
         return self.path / page.file
@@ -179,6 +173,17 @@ class JobFolder:
         if self._claim is not None:
             os.close(self._claim)
             self._claim = None
+
+
+def _read(record: Path) -> Job:
+    with _translated(record, "cannot be read"):
+        data = record.read_bytes()
+    try:
+        return decode(data)
+    except ValueError as error:
+        raise SpoolError(
+            f"the job record {record} cannot be used: {error}", "its page files beside it can be saved by hand"
+        ) from error
 
 
 def _size_of(folder: Path) -> int:

@@ -140,6 +140,15 @@ def test_the_doctor_names_each_trouble_and_its_remedy(desk, tmp_path: Path):
     assert people.out.count("FAIL") == 3
 
 
+def test_the_doctor_looks_at_the_configuration_too(desk):
+    desk.configuration.write_text("[device]\nnmae = 1\n")
+    outcome = desk.run("doctor", "--json")
+    assert outcome.code == 1
+    (line,) = outcome.lines
+    assert (line["check"], line["ok"]) == ("configuration", False)
+    assert "line 2" in line["message"]
+
+
 def test_the_doctor_goes_on_where_a_part_cannot_even_be_made(desk):
     desk.configure(scan_server={"ca_file": "/nowhere/ca.pem"}, directory={"path": "/nowhere"})
     outcome = desk.run("doctor", "--json")

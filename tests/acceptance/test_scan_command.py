@@ -292,6 +292,22 @@ def test_a_cancelled_scan_is_exit_6_and_cancelled_at_the_server(desk, number: si
     assert not list(desk.spool.glob("*/job.json"))
 
 
+def test_a_reader_that_leaves_stops_no_scan(desk):
+    with desk.start("--json", "scan", "--process", "Demo", *SMALL) as process:
+        assert "created" in process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(timeout=60) == 0
+        process.stderr.read()
+    assert [len(job.files) for job in desk.server.jobs] == [10]
+
+
+def test_text_that_nobody_can_write_is_exit_2(desk):
+    for option in ("--user", "--set", "--email"):
+        outcome = desk.scan(option, "\udcff")
+        assert outcome.code == 2
+        assert option in outcome.last_words
+
+
 # -------------------------------------------------------------------------- a server that misbehaves
 
 
@@ -409,6 +425,22 @@ def test_a_job_that_could_not_be_sent_is_listed_shown_and_sent_later(make_desk):
         assert retried.events("done")[0]["pages"] == 10
         delivered_once(desk)
         assert desk.run("jobs", "--json").lines == []
+
+
+def test_a_retry_that_is_cancelled_is_cancelled_at_the_server_and_stays(make_desk):
+    plan = (Fault("CreatePostScanJob", 1, AnswerFault("dsp:InvalidArgs")),)
+    with make_desk(plan=plan, read_rate=300_000) as desk:
+        assert desk.scan(*SMALL).code == 5
+        (listed,) = desk.run("jobs", "--json").lines
+        with desk.start("--json", "jobs", "retry", listed["id"]) as process:
+            for line in process.stdout:
+                if json.loads(line)["event"] == "sent":
+                    process.send_signal(signal.SIGTERM)
+                    break
+            process.communicate(timeout=30)
+        assert process.returncode == 6
+        assert [job.state for job in desk.server.jobs] == ["Canceled"]
+        assert [job["id"] for job in desk.run("jobs", "--json").lines] == [listed["id"]]
 
 
 def test_a_cancelled_job_leaves_the_spool_even_without_its_server(make_desk):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import textwrap
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from dsm_device.acquisition import messages
 from dsm_device.acquisition.messages import PageAcquired, PageStarted
 from dsm_device.acquisition.process import Acquisition, Limits, PageReport
 from dsm_device.errors import (
@@ -88,6 +90,10 @@ class Scanner:
         raise Cancelled("cancelled")
     def fault_child_hangs(self):
         child = subprocess.Popen(["sleep", "1000"])
+        open(self.marker, "w").write(str(child.pid))
+        time.sleep(1000)
+    def fault_daemon(self):
+        child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
         open(self.marker, "w").write(str(child.pid))
         time.sleep(1000)
     def fault_chatter(self):
@@ -211,6 +217,12 @@ def test_a_hung_backend_s_own_children_are_ended_too(drive: Drive, tmp_path: Pat
     assert not is_running(int((tmp_path / "child").read_text()))
 
 
+def test_a_child_that_left_the_process_group_holds_nobody_up(drive: Drive, tmp_path: Path):
+    with pytest.raises(ScannerHung):
+        drive("daemon", marker=str(tmp_path / "child"))
+    os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)
+
+
 def test_a_backend_that_chatters_disturbs_nothing(drive: Drive, capfd: pytest.CaptureFixture[str]):
     pages = [report for report in drive("chatter") if isinstance(report, PageAcquired)]
     assert len(pages) == 3
@@ -236,6 +248,27 @@ def test_a_file_that_cannot_be_written_stops_the_scan(drive: Drive, tmp_path: Pa
     (tmp_path / "page-00002.part").mkdir()
     with pytest.raises(SpoolError, match="page-00002"):
         drive()
+
+
+def test_a_file_that_cannot_be_written_is_told_though_the_driver_says_cancelled(drive: Drive, tmp_path: Path):
+    (tmp_path / "page-00001.part").mkdir()
+    with pytest.raises(SpoolError, match="page-00001"):
+        drive("wait_for_cancel", Limits(rows_s=60, cancel_s=60))
+
+
+class TrayJam(ScannerJammed):
+    """As a maker may derive one."""
+
+
+def test_a_maker_s_own_error_arrives_as_the_one_it_is_derived_from():
+    arrived = messages.raised(messages.failed(TrayJam("jam in tray 2", "open tray 2")))
+    assert type(arrived) is ScannerJammed
+    assert str(arrived) == "jam in tray 2: open tray 2"
+
+
+@pytest.mark.parametrize("name", ["enum", "ServerFault", "UsageError", "Recovery", "nothing"])
+def test_what_is_no_scanner_s_error_arrives_as_one_all_the_same(name: str):
+    assert type(messages.raised(messages.Failed(name, "x", "y"))) is ScannerError
 
 
 @pytest.mark.parametrize(("name", "words"), [("nosuch", "no scanner driver"), ("broken", "cannot be loaded")])
