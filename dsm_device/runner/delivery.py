@@ -33,6 +33,8 @@ JITTER = 0.25
 JOB_TOKEN_NOT_FOUND = "ClientErrorJobTokenNotFound"
 #: How long a cancelled or failed job waits for the server: to end the step at hand, and to cancel the job.
 CANCEL_LIMIT_S = 5.0
+#: How long a delivered job waits to hear what the server makes of it.
+STATUS_LIMIT_S = 5.0
 
 T = TypeVar("T")
 
@@ -245,11 +247,12 @@ class Delivery:
     # -------------------------------------------------------------------------------------- questions
 
     async def _status(self, token: str) -> JobStatus | None:
-        """What the server says of the job now; None where it does not say."""
+        """What the server says of the job now; None where it does not say, or takes its time: all is delivered."""
         try:
-            return (await self._server.job_elements(token, JOB_STATUS)).status
-        except ServerError:
+            answer = await asyncio.wait_for(self._server.job_elements(token, JOB_STATUS), STATUS_LIMIT_S)
+        except (ServerError, TimeoutError):
             return None
+        return answer.status
 
     async def _has_document(self, token: str, n: int) -> bool:
         """Whether the server has that image; where it does not tell, the job has to be sent anew."""

@@ -28,6 +28,7 @@ from dsm_sim.peers.scan_server import (
     LoseAnswer,
     RunningScanServer,
     ScanServerOptions,
+    Stall,
     running_scan_server,
 )
 
@@ -187,6 +188,14 @@ def test_what_an_earlier_attempt_left_at_the_server_is_cancelled_first(scene):
         assert it.states == ["Creating"]
         it.deliver()
         assert it.states == ["Canceled", "Completed"]
+
+
+def test_a_server_that_keeps_its_status_to_itself_holds_nobody_up(scene, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dsm_device.runner.delivery.STATUS_LIMIT_S", 0.05)
+    with scene(Fault("GetPostScanJobElements", None, Stall())) as it:
+        it.deliver()
+        assert it.states == ["Completed"]
+        assert it.heard(JobDone)
 
 
 def test_a_job_that_was_ended_before_a_power_cut_is_not_sent_again(scene):
