@@ -330,6 +330,9 @@ async def redeliver(folder: JobFolder, delivery: Delivery) -> None:
     if folder.job.state is JobState.ENDED:
         await delivery.finish(folder.job.token)
         return
+    if not folder.job.pages:
+        remedy = f"throw it away with `dsm-device jobs cancel {folder.job.id}` and scan again"
+        raise SpoolError(f"job {folder.job.id} has no complete page", remedy)
     await delivery.cancel()  # what an earlier attempt left at the server
     await delivery.all_arrived()
     delivering = asyncio.create_task(delivery.run())

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from lxml import etree
 from PIL import Image
 
 from dsm_device.client.scan_server import ScanServer, ServerOptions
 from dsm_device.client.tls import TlsOptions, client_context
-from dsm_device.errors import ServerError
+from dsm_device.errors import ServerError, SpoolError
 from dsm_device.job.model import Job, JobState
 from dsm_device.runner.delivery import SILENCE_LIMIT_S, Delivery, RetryPolicy, redeliver
 from dsm_device.runner.events import Event, JobDone, PageSent, Warned
@@ -196,6 +197,15 @@ def test_a_server_that_keeps_its_status_to_itself_holds_nobody_up(scene, monkeyp
         it.deliver()
         assert it.states == ["Completed"]
         assert it.heard(JobDone)
+
+
+def test_a_job_without_a_page_is_not_called_delivered(scene):
+    with scene() as it:
+        it.folder.update(lambda job: msgspec.structs.replace(job, pages=()))
+        with pytest.raises(SpoolError, match="no complete page"):
+            it.deliver()
+        assert it.states == []
+        assert it.folder.path.exists()
 
 
 def test_a_job_that_was_ended_before_a_power_cut_is_not_sent_again(scene):
