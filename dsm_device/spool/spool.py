@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from dsm_device.errors import SpoolError
 from dsm_device.job.model import Job, JobState, SpooledPage, decode, encode
 
 RECORD = "job.json"
+PAGE_FILE = re.compile(r"page-(\d{5,9})\.(?!part$)\w+")
 #: Followed by the process's number.
 _SCRATCH = ".scratch-"
 #: Kept free on the disk beyond the spool's own limit, so that the machine stays usable.
@@ -124,6 +126,16 @@ class JobFolder:
         record = self.path / RECORD
         if record.exists():  # it may have changed since it was read
             self.job = _read(record)
+            self._take_up_pages()
+
+    def _take_up_pages(self) -> None:
+        """Record the pages that were complete and synced, hence renamed, when a process ended before it did."""
+        recorded = {page.file for page in self.job.pages}
+        for path in sorted(self.path.glob("page-*")):
+            number = PAGE_FILE.fullmatch(path.name)
+            if number and path.name not in recorded:
+                page = SpooledPage(int(number[1]), path.name, path.stat().st_size)
+                self.update(lambda job, page=page: job.with_page(page))  # type: ignore[misc]
 
     def file(self, page: SpooledPage) -> Path:
         return self.path / page.file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -172,6 +173,21 @@ def test_what_a_killed_process_left_is_cleared_away_and_nothing_else(spool: Spoo
         spool.open()
         assert Path(in_use).is_dir()
     assert list(root.iterdir()) == []
+
+
+def test_a_page_whose_record_a_power_cut_took_is_taken_up(spool: Spool):
+    folder = spool.create(a_job("20261120-100000-ffffff"))
+    folder.commit_page(1, acquired(folder, 1, b"1"), ".jpg")
+    acquired(folder, 2, b"22").rename(folder.path / "page-00002.jpg")  # and no further
+    acquired(folder, 3, b"half")
+    os.close(folder._claim)  # as the end of the process does
+    found = spool.find(folder.job.id)
+    found.claim()
+    assert [(page.n, page.file, page.bytes) for page in found.job.pages] == [
+        (1, "page-00001.jpg", 1),
+        (2, "page-00002.jpg", 2),
+    ]
+    assert spool.find(folder.job.id).job.pages == found.job.pages
 
 
 def test_a_state_folder_that_cannot_be_made(tmp_path: Path):
