@@ -47,13 +47,10 @@ PREFIXES: Final = {
 # ----------------------------------------------------------------------------------------- addresses
 ANONYMOUS: Final = f"{WSA}/role/anonymous"
 DISCOVERY_URN: Final = "urn:schemas-xmlsoap-org:ws:2005:04:discovery"
-FAULT_ACTION: Final = f"{WSA}/fault"
 
 # ------------------------------------------------------------------------------------------- actions
 PROBE: Final = f"{WSD}/Probe"
-PROBE_MATCHES: Final = f"{WSD}/ProbeMatches"
 GET: Final = f"{WXF}/Get"
-GET_RESPONSE: Final = f"{WXF}/GetResponse"
 
 
 def qname(namespace: str, local: str) -> str:
