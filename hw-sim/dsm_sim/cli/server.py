@@ -1,4 +1,4 @@
-"""``dsm-device sim``: the simulated counterparts on the command line."""
+"""``dsm-device sim server``: the scan server by hand, for a desk or a test."""
 
 from __future__ import annotations
 
@@ -13,53 +13,15 @@ from pathlib import Path
 from typing import Final
 
 from dsm_sim.certificates import Credentials, open_authority
-from dsm_sim.demo import run_demo
+from dsm_sim.cli.usage import SimUsageError
 from dsm_sim.peers.scan_server import Happening, Report, ScanServer, ScanServerOptions
 from dsm_sim.peers.scan_server.processes import load_processes
 
-_PROGRAM: Final = "dsm-device sim"
-_OK, _USAGE = 0, 2
+_OK: Final = 0
 _DSM_PORT: Final = 5362
 
 
-class _UsageError(Exception):
-    """What cannot be started; one line for a person."""
-
-
-def main(argv: list[str]) -> int:
-    """Runs one command. Returns 0, 1 where a demonstration failed, or 2 for usage and configuration."""
-    try:
-        arguments = _parser().parse_args(argv)
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else _USAGE
-    try:
-        run: Callable[[argparse.Namespace], int] = arguments.run
-        return run(arguments)
-    except (_UsageError, OSError) as error:
-        sys.stderr.write(f"{_PROGRAM}: {error}\n")
-        return _USAGE
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=_PROGRAM, description="Simulated counterparts of a DSM device.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_server(commands)
-    demo = commands.add_parser(
-        "demo",
-        help="the main job once, from a feeder to a scan server",
-        description="Starts a scan server, scans with the device's own program, shows what arrived.",
-    )
-    demo.add_argument(
-        "--scanner", default="", metavar="DEVICE", help="a SANE device (default: a simulated feeder)"
-    )
-    demo.add_argument(
-        "--out", type=Path, default=Path("demo-out"), metavar="DIR", help="output (default: ./%(default)s)"
-    )
-    demo.set_defaults(run=lambda arguments: run_demo(arguments.out.absolute(), arguments.scanner))
-    return parser
-
-
-def _add_server(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_server(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     server = commands.add_parser(
         "server",
         help="a scan server with a certificate authority of its own",
@@ -109,7 +71,7 @@ def _user(text: str) -> tuple[str, str]:
 
 def _options(arguments: argparse.Namespace) -> ScanServerOptions:
     if arguments.processes and not arguments.processes.is_dir():
-        raise _UsageError(f"{arguments.processes} is no folder: name one with scan processes (*.xml)")
+        raise SimUsageError(f"{arguments.processes} is no folder: name one with scan processes (*.xml)")
     return ScanServerOptions(
         out=arguments.out,
         host=arguments.host,
@@ -132,9 +94,11 @@ async def _serve(options: ScanServerOptions, arguments: argparse.Namespace) -> i
         await server.__aenter__()
     except OSError as error:
         if error.filename:
-            raise _UsageError(f"cannot use {error.filename}: {error.strerror}") from error
+            raise SimUsageError(f"cannot use {error.filename}: {error.strerror}") from error
         place = f"port {options.port} on {options.host}"
-        raise _UsageError(f"cannot listen on {place}: {error.strerror or error}: choose another --port") from error
+        raise SimUsageError(
+            f"cannot listen on {place}: {error.strerror or error}: choose another --port"
+        ) from error
     say = _say_json if arguments.json else _say_text
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
