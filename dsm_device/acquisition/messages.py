@@ -69,6 +69,14 @@ class Progress(msgspec.Struct, frozen=True, tag=True):
     rows: int
 
 
+class PageTimes(msgspec.Struct, frozen=True):
+    """When an image began, was in, and was encoded: seconds of CLOCK_MONOTONIC, alike in all processes."""
+
+    began_s: float
+    acquired_s: float
+    encoded_s: float
+
+
 class PageAcquired(msgspec.Struct, frozen=True, tag=True):
     """The file of image ``n`` is complete at ``path`` (not yet synced).
 
@@ -81,6 +89,7 @@ class PageAcquired(msgspec.Struct, frozen=True, tag=True):
     width_px: int
     height_px: int
     missing_rows: int
+    times: PageTimes
 
 
 class Finished(msgspec.Struct, frozen=True, tag=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from dsm_device.hardware import Frame, Page
 from dsm_device.imaging.formats import PageSpec
 from dsm_device.imaging.page import PageWriter, lines_per_block, open_page
 
-from .messages import PageAcquired
+from .messages import PageAcquired, PageTimes
 
 BUFFERS = 4
 
@@ -28,6 +29,7 @@ BUFFERS = 4
 class _Begin:
     n: int
     frame: Frame
+    at_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,9 @@ class _Block:
     length: int
 
 
+@dataclass(frozen=True, slots=True)
 class _End:
-    pass
+    at_s: float
 
 
 class _Stop:
@@ -89,7 +92,7 @@ class PageFlow:
         """Read ``page`` to its end, in the scanner's thread; yields the number of lines after each block."""
         frame = page.frame
         self._fit_buffers(frame)
-        self._items.put(_Begin(n, frame))
+        self._items.put(_Begin(n, frame, time.monotonic()))
         lines = 0
         while True:
             buffer = self._take_buffer()
@@ -100,7 +103,7 @@ class PageFlow:
             lines += length // frame.bytes_per_line
             self._items.put(_Block(buffer, length))
             yield lines
-        self._items.put(_End())
+        self._items.put(_End(time.monotonic()))
 
     def finish(self) -> None:
         """Wait for the encoder and raise what went wrong there."""
@@ -145,27 +148,28 @@ class PageFlow:
         path = self._folder / f"page-{begin.n:05d}.part"
         writer = open_page(path, self._spec, begin.frame)
         try:
-            complete = self._write_blocks(writer)
-            if complete:
+            end = self._write_blocks(writer)
+            if end:
                 file = writer.finish()
         except BaseException:
             with suppress(DsmError):
                 writer.discard()
             raise
-        if not complete:
+        if not end:
             writer.discard()
             self._items.put(_Stop())
             return
+        times = PageTimes(begin.at_s, end.at_s, time.monotonic())
         self._on_page(
-            PageAcquired(begin.n, path, file.size_bytes, file.width_px, file.height_px, file.missing_rows)
+            PageAcquired(begin.n, path, file.size_bytes, file.width_px, file.height_px, file.missing_rows, times)
         )
 
-    def _write_blocks(self, writer: PageWriter) -> bool:
-        """True at the page's end, False if the flow stops in the middle of the page."""
+    def _write_blocks(self, writer: PageWriter) -> _End | None:
+        """None if the flow stops in the middle of the page."""
         while isinstance(item := self._items.get(), _Block):
             writer.write(memoryview(item.buffer)[: item.length])
             self._free.put(item.buffer)
-        return isinstance(item, _End)
+        return item if isinstance(item, _End) else None
 
     def _release_scanner_thread(self) -> None:
         """It may wait for a buffer; give it one, so that it looks at the error."""

@@ -18,7 +18,17 @@ from dsm_device.errors import ConfigurationError, DsmError, UsageError
 from dsm_device.runner.doctor import Check
 from dsm_device.runner.scan_order import ScanOrder
 
-from .output import print_job, print_json, print_table, say, scan_output, show_check, show_check_as_json
+from .output import (
+    ScanOutput,
+    print_job,
+    print_json,
+    print_table,
+    say,
+    scan_output,
+    show_check,
+    show_check_as_json,
+)
+from .trace import Trace
 
 EXAMPLES = """examples:
   dsm-device processes                             which scan processes there are
@@ -87,10 +97,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ADDR",
         help="a further address, where the process allows it",
     )
+    _add_trace(scan)
 
     jobs = _command(commands, "jobs", "list the jobs in the spool, show, retry or cancel one", _jobs)
     jobs.add_argument("action", nargs="?", choices=("show", "retry", "cancel"), help="what to do with one job")
     jobs.add_argument("id", nargs="?", metavar="ID", help="the job")
+    _add_trace(jobs)
 
     _add_user(_command(commands, "processes", "list the scan processes", _processes))
     _command(commands, "scanners", "list the scanners and what they can do", _scanners)
@@ -140,6 +152,17 @@ def _add_user(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_trace(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--trace", type=Path, metavar="FILE", help="write when each page went which way, as JSON lines"
+    )
+
+
+def _output(options: argparse.Namespace) -> ScanOutput:
+    output = scan_output(options.json)
+    return Trace(options.trace, output) if options.trace else output
+
+
 def _device(options: argparse.Namespace) -> Device:
     path = Path(options.config or os.environ.get("DSM_DEVICE_CONFIG") or settings.DEFAULT_PATH)
     return Device(settings.load(path), str(path))
@@ -162,7 +185,7 @@ def _text(option: str, value: str) -> str:
 
 
 def _scan(options: argparse.Namespace) -> int:
-    output = scan_output(options.json)
+    output = _output(options)
     try:
         order = ScanOrder(
             _text("--process", options.process),
@@ -201,7 +224,7 @@ def _jobs(options: argparse.Namespace) -> int:
     if options.action == "show":
         print_job(device.job(options.id), as_json=options.json)
         return 0
-    output = scan_output(options.json)
+    output = _output(options)
     act = device.retry_job if options.action == "retry" else device.cancel_job
     try:
         act(options.id, output.show)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from dsm_device.acquisition.messages import PageTimes
 from dsm_device.job.outcomes import Outcome
 
 
@@ -29,11 +30,12 @@ class PageArriving:
 
 @dataclass(frozen=True, slots=True)
 class PageSpooled:
-    """Image ``n`` is safe on disk."""
+    """Image ``n`` is safe on disk. ``times`` tells how it came there; None where nobody knows."""
 
     n: int
     bytes: int
     format: str
+    times: PageTimes | None = None
 
 
 @dataclass(frozen=True, slots=True)

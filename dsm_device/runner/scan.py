@@ -113,7 +113,7 @@ class PushScan:
     async def _commit(self, report: PageAcquired, folder: JobFolder) -> None:
         format_name = folder.job.format
         page = await asyncio.to_thread(folder.commit_page, report.n, report.path, FORMATS[format_name].suffix)
-        self._listener(PageSpooled(page.n, page.bytes, format_name))
+        self._listener(PageSpooled(page.n, page.bytes, format_name, report.times))
         if report.missing_rows:
             self._listener(
                 Warned(f"page {page.n} came short: its last {report.missing_rows} lines are left white")

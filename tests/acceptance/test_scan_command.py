@@ -495,3 +495,23 @@ def test_a_job_that_is_not_there(desk):
     outcome = desk.run("jobs", "show", "nothing")
     assert outcome.code == 3
     assert "nothing" in outcome.last_words
+
+
+def test_a_trace_tells_when_each_page_went_which_way(desk: Desk, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    assert desk.scan("--trace", str(trace)).code == 0
+    entries = [json.loads(line) for line in trace.read_text().splitlines()]
+    spooled = {each["n"]: each for each in entries if each["event"] == "PageSpooled"}
+    sent = {each["n"]: each["at_s"] for each in entries if each["event"] == "PageSent"}
+    assert list(spooled) == list(sent) == list(range(1, 11))
+    for n, page in spooled.items():
+        times = page["times"]
+        moments = [times["began_s"], times["acquired_s"], times["encoded_s"], page["at_s"], sent[n]]
+        assert moments == sorted(moments)
+
+
+def test_a_trace_that_cannot_be_written_stops_before_the_scan(desk: Desk, tmp_path: Path) -> None:
+    outcome = desk.scan("--trace", str(tmp_path / "missing" / "trace.jsonl"))
+    assert outcome.code == 2
+    assert "--trace" in outcome.last_words and "No such file" in outcome.last_words
+    assert not outcome.events("created")
