@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import Final
 
 from dsm_sim.contact_sheet import contact_sheet
-from dsm_sim.demo_process import PROCESS_NAME, write_demo_process
 from dsm_sim.peers.scan_server import ScanServerOptions
 from dsm_sim.peers.scan_server.report import JobReport, Report
 from dsm_sim.peers.scan_server.running import RunningScanServer, running_scan_server
 from dsm_sim.sane_test_config import TEST_DEVICE, write_sane_config
+from dsm_sim.scan_process import ScanProcess
 
 #: Marks a folder as the demo's own, so that nothing else is ever cleared.
 _MARKER: Final = ".dsm-device-demo"
+_PROCESS_NAME: Final = "Demo, feeder to share"
 _SIMULATED_PAGES: Final = 10
 _USER_SID: Final = "S-1-5-21-1085031214-1563985344-725345543-1107"
 _USER: Final = "demo@sim.example"
@@ -77,7 +78,7 @@ def run_demo(out: Path, scanner: str = "") -> int:
         configuration = _configure(out, server, scanner)
         _say(f"Scan server  {server.address}, its certificate by {server.ca_file}")
         _say(f"Scanner      {scanner or f'{TEST_DEVICE} (libsane test backend, {_SIMULATED_PAGES} sheets)'}")
-        _say(f'Device       dsm-device --config {configuration} scan --process "{PROCESS_NAME}"\n')
+        _say(f'Device       dsm-device --config {configuration} scan --process "{_PROCESS_NAME}"\n')
         run = _run_device(configuration, environment)
         report = server.report()
     return _judge(run, report, out, expected=None if scanner else _SIMULATED_PAGES)
@@ -93,7 +94,7 @@ def _clear(out: Path) -> None:
 
 def _configure(out: Path, server: RunningScanServer, scanner: str) -> Path:
     processes = out / "scan-processes"
-    write_demo_process(processes, f"{server.fqdn}:{server.port}")
+    ScanProcess(dpi=300).write(processes, _PROCESS_NAME, f"{server.fqdn}:{server.port}")
     device = scanner or TEST_DEVICE
     values = {"state": out / "state", "scanner": device, "processes": processes, "ca_file": server.ca_file}
     # A JSON string is a TOML string as well.
@@ -110,7 +111,7 @@ def _configure(out: Path, server: RunningScanServer, scanner: str) -> Path:
 def _run_device(configuration: Path, environment: Mapping[str, str]) -> DeviceRun:
     command = [sys.executable, "-m", "dsm_device", "--config", str(configuration), "--json"]
     with subprocess.Popen(
-        [*command, "scan", "--process", PROCESS_NAME], stdout=subprocess.PIPE, env=environment, text=True
+        [*command, "scan", "--process", _PROCESS_NAME], stdout=subprocess.PIPE, env=environment, text=True
     ) as device:
         assert device.stdout is not None  # noqa: S101 - asked for with PIPE
         events = list(_timed_events(device.stdout))

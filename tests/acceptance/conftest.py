@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from dsm_sim.demo_process import demo_process
 from dsm_sim.peers.scan_server import ScanServerOptions
 from dsm_sim.peers.scan_server.running import RunningScanServer, running_scan_server
 from dsm_sim.sane_test_config import write_sane_config
+from dsm_sim.scan_process import ScanProcess
 
 DEVICE = str(Path(sys.executable).parent / "dsm-device")
 
@@ -70,7 +70,7 @@ class Desk:
         """Put the demonstration's scan process there, changed; all but the first without its identifier."""
         repository = f"{self.server.fqdn}:{self.server.port}" if self.server else "localhost:9"
         self.processes.mkdir(exist_ok=True)
-        text = demo_process(repository)
+        text = ScanProcess(dpi=300).document(repository)
         if name != "Demo":
             text = re.sub(r"<\?psp-identifier .*?\?>", "", text)
         (self.processes / f"{name}.xml").write_text(change(text), "utf-8")

@@ -497,7 +497,7 @@ def test_a_job_that_is_not_there(desk):
     assert "nothing" in outcome.last_words
 
 
-def test_a_trace_tells_when_each_page_went_which_way(desk: Desk, tmp_path: Path) -> None:
+def test_a_trace_tells_when_each_page_went_which_way(desk, tmp_path):
     trace = tmp_path / "trace.jsonl"
     assert desk.scan("--trace", str(trace)).code == 0
     entries = [json.loads(line) for line in trace.read_text().splitlines()]
@@ -510,7 +510,7 @@ def test_a_trace_tells_when_each_page_went_which_way(desk: Desk, tmp_path: Path)
         assert moments == sorted(moments)
 
 
-def test_a_trace_that_cannot_be_written_stops_before_the_scan(desk: Desk, tmp_path: Path) -> None:
+def test_a_trace_that_cannot_be_written_stops_before_the_scan(desk, tmp_path):
     outcome = desk.scan("--trace", str(tmp_path / "missing" / "trace.jsonl"))
     assert outcome.code == 2
     assert "--trace" in outcome.last_words and "No such file" in outcome.last_words

@@ -22,11 +22,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsm_sim.demo_process import PROCESS_NAME, write_demo_process
 from dsm_sim.peers.scan_server import ScanServerOptions
 from dsm_sim.peers.scan_server.running import RunningScanServer, running_scan_server
 from dsm_sim.sane_test_config import TEST_DEVICE, write_sane_config
+from dsm_sim.scan_process import ScanProcess
 
+PROCESS_NAME = "Bench"
 DEVICE = [str(Path(sys.executable).parent / "dsm-device")]
 MIB = 1 << 20
 A4 = ["-x", "210", "-y", "297"]
@@ -52,7 +53,7 @@ def desk(read_rate: int | None = None, options: str = "") -> Iterator[Desk]:
     with tempfile.TemporaryDirectory(prefix="dsm-bench-") as name:
         folder = Path(name)
         with running_scan_server(ScanServerOptions(out=folder / "out", read_rate=read_rate)) as server:
-            write_demo_process(folder / "processes", f"{server.fqdn}:{server.port}")
+            ScanProcess(dpi=300).write(folder / "processes", PROCESS_NAME, f"{server.fqdn}:{server.port}")
             (folder / "config.toml").write_text(
                 f'[device]\nstate_dir = "{folder}/state"\n[scanner]\ndevice = "{TEST_DEVICE}"\n{options}\n'
                 f'[directory]\nsource = "files"\npath = "{folder}/processes"\n'

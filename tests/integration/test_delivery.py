@@ -20,7 +20,6 @@ from dsm_device.job.model import Job, JobState
 from dsm_device.runner.delivery import SILENCE_LIMIT_S, Delivery, RetryPolicy, redeliver
 from dsm_device.runner.events import Event, JobDone, PageSent, Warned
 from dsm_device.spool import JobFolder, Spool
-from dsm_sim.demo_process import demo_process
 from dsm_sim.peers.scan_server import (
     Action,
     AnswerFault,
@@ -32,6 +31,7 @@ from dsm_sim.peers.scan_server import (
     Stall,
     running_scan_server,
 )
+from dsm_sim.scan_process import ScanProcess
 
 PAGES = 3
 QUICK = RetryPolicy(0.01, 0.02, attempts=3)
@@ -87,7 +87,7 @@ def scene(tmp_path: Path) -> Callable[..., Scene]:
 
 
 def _spooled(tmp_path: Path, repository: str) -> JobFolder:
-    process = etree.fromstring(demo_process(repository).encode())
+    process = etree.fromstring(ScanProcess().document(repository).encode())
     spool = Spool(tmp_path / "state", 10_000_000)
     spool.open()
     folder = spool.create(

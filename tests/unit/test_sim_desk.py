@@ -12,8 +12,8 @@ from lxml import etree
 from PIL import Image
 
 from dsm_sim.contact_sheet import contact_sheet
-from dsm_sim.demo_process import PROCESS_ID, demo_process, write_demo_process
 from dsm_sim.sane_test_config import TEST_DEVICE, write_sane_config
+from dsm_sim.scan_process import ScanProcess
 
 PSP_SCHEMA = Path(__file__).parents[2] / "hw-sim" / "dsm_sim" / "schemas" / "psp.xsd"
 WSCN = "{http://schemas.microsoft.com/windows/2006/08/wdp/scan}"
@@ -124,15 +124,17 @@ def test_scanimage_finds_a_test_scanner_that_holds_a4(tmp_path):
         assert image.size == (413, 584)
 
 
-def test_demo_process_is_valid_and_names_its_server(tmp_path):
-    path = write_demo_process(tmp_path / "processes", "localhost:4711")
+@pytest.mark.parametrize("filters", [("share",), ("mail", "sharepoint"), ("share", "mail", "sharepoint")])
+def test_scan_process_is_valid_and_names_its_server(tmp_path, filters):
+    process = ScanProcess(filters=filters, must_honor=("Format", "InputSize", "Resolution"))
+    path = process.write(tmp_path / "processes", "Demo", "localhost:4711")
     tree = etree.parse(path)
     etree.XMLSchema(etree.parse(PSP_SCHEMA)).assertValid(tree)
     assert tree.xpath("//*[local-name()='ScanRepository']")[0].text == "localhost:4711"
-    assert tree.xpath("string(//processing-instruction('psp-identifier'))") == PROCESS_ID
+    assert tree.xpath("string(//processing-instruction('psp-identifier'))") == process.identifier
     assert tree.getroot().find(f".//{WSCN}InputSource").text == "ADF"
 
 
-def test_demo_process_escapes_what_it_is_given():
-    text = demo_process("a&b", share=r"\\<x>\y")
+def test_scan_process_escapes_what_it_is_given():
+    text = ScanProcess(shares=(r"\\<x>\y",)).document("a&b")
     assert etree.fromstring(text.encode()).xpath("//*[local-name()='ShareUNC']")[0].text == r"\\<x>\y"

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dsm_sim.demo_process import PROCESS_ID, write_demo_process
+from dsm_sim.scan_process import ScanProcess
 
 COMMAND = [
     sys.executable,
@@ -125,7 +125,7 @@ def test_json_lines_tell_ready_then_everything_and_the_report_at_the_end(run, co
 
 def test_plain_lines_tell_a_person_what_to_do(run, connect, tmp_path):
     folder = tmp_path / "processes"
-    write_demo_process(folder, "localhost:5362")
+    ScanProcess().write(folder, "Demo", "localhost:5362")
     (folder / "broken.xml").write_text("<a>")
     command = run("--port", "0", "--processes", "processes")
     text = "".join(command.lines_until("not usable: broken.xml"))
@@ -238,15 +238,15 @@ def test_memory_does_not_grow_with_the_image_or_its_mail(run, connect, instructi
     assert message.stat().st_size > 130_000_000
 
 
-def test_demo_process_is_what_the_server_compares_with(run, connect, tmp_path):
-    path = write_demo_process(tmp_path / "processes", "localhost:5362")
+def test_scan_process_is_what_the_server_compares_with(run, connect, tmp_path):
+    path = ScanProcess().write(tmp_path / "processes", "Demo", "localhost:5362")
     command = run("--port", "0", "--json", "--processes", "processes")
     device = connect(as_server(command.event()))
     stored = path.read_text()
     content = stored.partition("<psp:PostScanInstructions>")[2].partition("</psp:PostScanInstructions>")[0]
     psp = 'xmlns:psp="http://schemas.microsoft.com/windows/2008/02/imaging/postscan/psp"'
     content = re.sub(r"<(psp:(?:ContinueOnError|DocumentRootName|FiltersToProcess))>", rf"<\1 {psp}>", content)
-    assert device.create(content, psp=PROCESS_ID).status == 200
+    assert device.create(content, psp=ScanProcess().identifier).status == 200
     event = command.event()
     assert event["process"] == path.stem
 
