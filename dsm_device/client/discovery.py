@@ -103,9 +103,10 @@ class ServiceFinder:
         return None
 
     async def _probe_at(self, path: str) -> Endpoint:
-        message_id = soap.new_message_id()
-        probe = Message(discovery.render_probe(message_id), Operation.PROBE)
-        answer = await soap.call(self._transport, self._server.url(path), message_id, probe)
+        def build(message_id: str) -> Message:
+            return Message(discovery.render_probe(message_id), Operation.PROBE)
+
+        answer = await soap.call(self._transport, self._server.url(path), build)
         matches = discovery.parse_probe_matches(answer)
         return discovery.choose(matches, self._server.host, await self._addresses())
 
@@ -132,9 +133,10 @@ class ServiceFinder:
         return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
     async def _processing_address(self, endpoint: Endpoint) -> str:
-        message_id = soap.new_message_id()
-        get = Message(metadata.render_get(endpoint.address, message_id), Operation.METADATA)
-        answer = await soap.call(self._transport, endpoint.url, message_id, get)
+        def build(message_id: str) -> Message:
+            return Message(metadata.render_get(endpoint.address, message_id), Operation.METADATA)
+
+        answer = await soap.call(self._transport, endpoint.url, build)
         try:
             return metadata.processing_address(metadata.parse_get_response(answer), self._server.host)
         except MessageError as error:

@@ -7,6 +7,7 @@ Source: WS-DSP, operations.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import ssl
 import uuid
@@ -120,7 +121,7 @@ class ScanServer:
             return message
 
         try:
-            return await self._ask(build, request.parse_answer)
+            return await self._ask(Operation.CREATE, build, request.parse_answer)
         except _AFTER_SENDING as error:
             if octets > MAX_ENVELOPE_OCTETS:
                 limit = f"a server need not take more than {MAX_ENVELOPE_OCTETS:,} octets"
@@ -151,18 +152,18 @@ class ScanServer:
                 package = request.package(address, message_id, boundary=boundary, origin=origin)
                 return FileMessage(package, file, on_progress)
 
-            await self._ask(build, request.check_answer)
+            await self._ask(Operation.SEND, build, request.check_answer)
 
     async def end_job(self, token: str) -> None:
         """Say that all images are there. To be called when the last :meth:`send_image` has returned."""
         request = EndPostScanJob(token)
-        await self._ask(_message(request, Operation.END), request.check_answer)
+        await self._ask(Operation.END, _message(request, Operation.END), request.check_answer)
 
     async def cancel_job(self, token: str) -> None:
         """Stop the job; a job that the server does not have any more counts as stopped."""
         request = CancelPostScanJob(token)
         try:
-            await self._ask(_message(request, Operation.CANCEL), request.check_answer)
+            await self._ask(Operation.CANCEL, _message(request, Operation.CANCEL), request.check_answer)
         except ServerFault as error:
             if error.recovery is not Recovery.SUCCESS:
                 raise
@@ -170,17 +171,15 @@ class ScanServer:
     async def job_elements(self, token: str, *names: str) -> JobElements:
         """What the server knows of the job; ``names`` as in :mod:`dsm_device.wire.processing`, at least one."""
         request = GetPostScanJobElements(token, names)
-        return await self._ask(_message(request, Operation.QUERY), request.parse_answer)
+        return await self._ask(Operation.QUERY, _message(request, Operation.QUERY), request.parse_answer)
 
-    async def _ask(self, build: _Build, read: Callable[[Answer], Result]) -> Result:
+    async def _ask(self, operation: Operation, build: _Build, read: Callable[[Answer], Result]) -> Result:
         """One message to the processing service: ``build`` gets its address and a message id."""
         address = await self.locate()
-        message_id = soap.new_message_id()
-        message = build(address, message_id)
         try:
-            return read(await soap.call(self._transport, address, message_id, message))
+            return read(await soap.call(self._transport, address, functools.partial(build, address)))
         except MessageError as error:
-            raise soap.unusable(error, self._server.host, message.operation) from error
+            raise soap.unusable(error, self._server.host, operation) from error
         except ServerError as error:
             # Only if nobody has found another one meanwhile.
             if _is_about_address(error) and self._address == address:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Final
 
 from dsm_device.client import failures
 from dsm_device.client.messages import SOAP_TYPE, FileMessage, Message
-from dsm_device.client.transport import HttpAnswer, Transport
+from dsm_device.client.transport import HttpAnswer, StaleConnection, Transport
 from dsm_device.errors import Recovery, ServerFault, ServerProtocolError, ServerRefused
 from dsm_device.wire import envelope, faults
 from dsm_device.wire.envelope import Answer
@@ -32,23 +33,31 @@ def new_message_id() -> str:
     return uuid.uuid4().urn
 
 
-async def call(transport: Transport, url: str, message_id: str, message: Message | FileMessage) -> Answer:
-    """The answer to ``message``, which has ``message_id``. Raises any :class:`ServerError`."""
-    http = await transport.post(url, message)
-    operation = message.operation
+async def call(transport: Transport, url: str, build: Callable[[str], Message | FileMessage]) -> Answer:
+    """The answer to the message that ``build`` makes of a message id. Raises any :class:`ServerError`."""
+    while True:
+        message_id = new_message_id()
+        message = build(message_id)
+        try:
+            return _answer(await transport.post(url, message), message_id, message.operation, transport.name)
+        except StaleConnection:
+            continue
+
+
+def _answer(http: HttpAnswer, message_id: str, operation: Operation, name: str) -> Answer:
     # A body whose type nobody names is tried; an empty one is none, whatever its type.
     if not http.body or http.media_type not in (SOAP_TYPE, ""):
-        raise _not_soap(http, transport.name, operation)
+        raise _not_soap(http, name, operation)
     try:
         answer = envelope.parse_answer(http.body, request_id=message_id)
     except XmlError as error:
         if http.media_type == "" and http.status >= 400:
-            raise _not_soap(http, transport.name, operation) from error
-        raise unusable(error, transport.name, operation) from error
+            raise _not_soap(http, name, operation) from error
+        raise unusable(error, name, operation) from error
     if answer.fault is not None:
-        raise _fault(answer.fault, transport.name, operation)
+        raise _fault(answer.fault, name, operation)
     if http.status >= 400:
-        raise _not_soap(http, transport.name, operation)
+        raise _not_soap(http, name, operation)
     return answer
 
 

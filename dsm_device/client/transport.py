@@ -48,6 +48,14 @@ class TimeLimits:
         return self.probe_s if operation is Operation.PROBE else self.answer_s
 
 
+class StaleConnection(Exception):
+    """The server had closed the connection while it was idle, which is no error.
+
+    The message was not sent whole, or may be repeated anyway: as another message, with an id of its own. Each of
+    these takes one connection out of the pool; the next attempt, or one after it, is on a new one.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
     """``media_type`` is in lower case without parameters, "" where there is none."""
@@ -81,20 +89,17 @@ class Transport:
     async def post(self, url: str, message: Message | FileMessage) -> HttpAnswer:
         """Send ``message`` and read the answer, whatever its status but a redirect.
 
-        A connection that the server closed while it was idle is no error: the message goes out again on another
-        one, if it was not sent whole or may be repeated anyway. Raises :class:`ServerNotTrusted`,
-        :class:`ServerUnreachable`, :class:`AnswerLost`, :class:`ServerProtocolError`; :class:`SpoolError` for the
-        file.
+        Raises :class:`StaleConnection`, :class:`ServerNotTrusted`, :class:`ServerUnreachable`,
+        :class:`AnswerLost`, :class:`ServerProtocolError`; :class:`SpoolError` for the file.
         """
         target = self._parsed(url, message.operation)
-        while True:
-            progress = Progress(message.operation)
-            try:
-                return await self._attempt(target, message, progress)
-            except (ServerUnreachable, AnswerLost):
-                # Each failure takes one connection out of the pool: this ends on a new one.
-                if not progress.was_stale:
-                    raise
+        progress = Progress(message.operation)
+        try:
+            return await self._attempt(target, message, progress)
+        except (ServerUnreachable, AnswerLost) as error:
+            if progress.was_stale:
+                raise StaleConnection from error
+            raise
 
     def _parsed(self, url: str, operation: Operation) -> httpx.URL:
         try:

@@ -45,8 +45,10 @@ from .sources import SourceChoice, source_choices
 
 #: What backends do to an image on their own. Images are to be as scanned, unless the configuration says so.
 _HELPERS = ("preview", "swdeskew", "swcrop", "swdespeck", "swskip", "swderotate", "hand-scanner", "compression")
-#: Some feeders report metres; `page-height` in the configuration allows for more than this.
+#: Some feeders report metres. A sheet is no longer than legal paper, or on wide feeders than A3 and ledger are in
+#: proportion; `page-height` in the configuration allows for more.
 _FEEDER_HEIGHT_MIL = 14000
+_SHEET_PROPORTION = 1.5
 #: In which mode the ranges are read, and at most which resolution: they may differ for the rare ones.
 _USUAL_COLORS = (ColorProcessing.RGB_24, ColorProcessing.GRAYSCALE_8)
 _USUAL_DPI = 300
@@ -151,14 +153,14 @@ class Setup:
         extent = extent or self._fixed_extent(direction, dpi)
         if direction is not ALONG or not source.is_feeder:
             return extent
-        longest_mil = min(extent.maximum_mil, self._feeder_limit_mil())
+        width = read_extent(self._options, ACROSS, dpi, with_page=True)
+        longest_mil = min(extent.maximum_mil, self._feeder_limit_mil(width.maximum_mil if width else 0))
         return Extent(min(extent.minimum_mil, longest_mil), longest_mil)
 
-    def _feeder_limit_mil(self) -> int:
+    def _feeder_limit_mil(self, width_mil: int) -> int:
         configured = self._configured.get(ALONG.page)
-        return max(
-            _FEEDER_HEIGHT_MIL, round(configured / MM_PER_MIL) if isinstance(configured, int | float) else 0
-        )
+        configured_mil = round(configured / MM_PER_MIL) if isinstance(configured, int | float) else 0
+        return max(_FEEDER_HEIGHT_MIL, round(width_mil * _SHEET_PROPORTION), configured_mil)
 
     def _fixed_extent(self, direction: Direction, dpi: int) -> Extent:
         """Where the area cannot be set: what the device says that it delivers, if it knows."""
