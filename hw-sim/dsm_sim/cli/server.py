@@ -13,12 +13,25 @@ from pathlib import Path
 from typing import Final
 
 from dsm_sim.certificates import Credentials, open_authority
+from dsm_sim.cli.server_targets import add_targets, read_targets, read_troubles
 from dsm_sim.cli.usage import SimUsageError
-from dsm_sim.peers.scan_server import Happening, Report, ScanServer, ScanServerOptions
+from dsm_sim.peers.scan_server import (
+    CERTIFICATE_KINDS,
+    PERSONALITIES,
+    Fault,
+    Happening,
+    Report,
+    ScanServer,
+    ScanServerOptions,
+    SinkOptions,
+    personality,
+    read_fault,
+)
 from dsm_sim.peers.scan_server.processes import load_processes
 
 _OK: Final = 0
 _DSM_PORT: Final = 5362
+_OFFSET_LIMIT_S: Final = 50 * 365 * 86_400
 
 
 def add_server(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -43,6 +56,29 @@ def add_server(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add(
         "--require-client-cert", action="store_true", help="admit only clients with a certificate of the authority"
     )
+    add("--personality", choices=tuple(PERSONALITIES), default="strict", help="like which server")
+    add(
+        "--fault",
+        action="append",
+        type=_fault,
+        metavar="OPERATION:NTH:ACTION[:KEY=VALUE,...]",
+        help="what goes wrong, as in SendImage:2:lose-answer; NTH * is each; repeatable",
+    )
+    add("--certificate", choices=CERTIFICATE_KINDS, default="good", help="what is wrong with the certificate")
+    add("--clock-offset", type=_offset, default=0.0, metavar="S", help="the server's clock is S seconds fast")
+    add("--announce-port", type=_positive_port, metavar="N", help="port in the server's addresses")
+    add("--event-ca", type=Path, metavar="FILE", help="PEM to check https sinks of events with (default: do not)")
+    add("--no-events", action="store_true", help="there are no events to subscribe to")
+    add_targets(add)
+    add(
+        "--web-port",
+        type=_port,
+        default=0,
+        metavar="N",
+        help="port of the page for a browser (default: a free one)",
+    )
+    add("--web-host", default="127.0.0.1", metavar="HOST", help="address of the page (default: %(default)s)")
+    add("--no-web", action="store_true", help="no page for a browser")
     add("--no-udp", action="store_true", help="do not answer probes by UDP")
     add("--json", action="store_true", help="JSON lines on standard output; the first one says that it is ready")
     server.set_defaults(run=lambda arguments: asyncio.run(_serve(_options(arguments), arguments)))
@@ -53,6 +89,27 @@ def _port(text: str) -> int:
     if not 0 <= number <= 65_535:
         raise ValueError
     return number
+
+
+def _positive_port(text: str) -> int:
+    number = _port(text)
+    if not number:
+        raise ValueError
+    return number
+
+
+def _fault(text: str) -> Fault:
+    try:
+        return read_fault(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _offset(text: str) -> float:
+    seconds = float(text)
+    if not abs(seconds) <= _OFFSET_LIMIT_S:
+        raise ValueError
+    return seconds
 
 
 def _positive(text: str) -> int:
@@ -72,6 +129,8 @@ def _user(text: str) -> tuple[str, str]:
 def _options(arguments: argparse.Namespace) -> ScanServerOptions:
     if arguments.processes and not arguments.processes.is_dir():
         raise SimUsageError(f"{arguments.processes} is no folder: name one with scan processes (*.xml)")
+    if arguments.event_ca and not arguments.event_ca.is_file():
+        raise SimUsageError(f"--event-ca: there is no file {arguments.event_ca}")
     return ScanServerOptions(
         out=arguments.out,
         host=arguments.host,
@@ -81,7 +140,18 @@ def _options(arguments: argparse.Namespace) -> ScanServerOptions:
         require_client_cert=arguments.require_client_cert,
         processes=arguments.processes,
         probe_by_udp=not arguments.no_udp,
+        announced_port=arguments.announce_port,
+        personality=personality(arguments.personality),
+        plan=tuple(arguments.fault or ()),
+        certificate=arguments.certificate,
+        clock_offset_s=arguments.clock_offset,
+        has_events=not arguments.no_events,
+        sinks=SinkOptions(ca_file=arguments.event_ca),
         read_rate=arguments.read_rate,
+        targets=read_targets(arguments),
+        filter_troubles=read_troubles(arguments),
+        web_port=None if arguments.no_web else arguments.web_port,
+        web_host=arguments.web_host,
         users=dict(arguments.user or ()),
         tell=(_JsonLines() if arguments.json else _PlainLines()).tell,
     )
@@ -134,11 +204,14 @@ def _announce(server: ScanServer, options: ScanServerOptions, *, is_json: bool) 
     client = open_authority(server.ca_file.parent).client("device") if options.require_client_cert else None
     if is_json:
         ready = {"event": "ready", "address": server.address, "port": server.port, "name": server.fqdn}
+        ready["web"] = server.web_address
         _line(json.dumps({**ready, "ca_file": str(server.ca_file), "output": str(server.output)}))
         return
     _line(f"scan server   {server.address} (listening on {options.host})")
     _line(f"trust         {server.ca_file}")
     _line(f"output        {server.output}")
+    if server.web_address:
+        _line(f"page          {server.web_address}")
     _line("\nconfig.toml of the device:\n")
     _line(_configuration(server, options, client))
     if options.processes:
@@ -176,8 +249,11 @@ class _PlainLines:
             "job": self._job,
             "page": self._page,
             "violation": self._violation,
+            "subscription": self._subscription,
+            "notification": self._notification,
         }
-        tellers[happening["event"]](happening)
+        if teller := tellers.get(happening["event"]):
+            teller(happening)
 
     def _job(self, job: Happening) -> None:
         if self._states.get(job["job"]) == job["state"]:
@@ -194,3 +270,12 @@ class _PlainLines:
         detail = f" ({violation['detail']})" if violation["detail"] else ""
         where = violation["operation"] or "a request"
         _line(f"violation in {where}: {violation['text']}{detail} [{violation['source']}]")
+
+    def _subscription(self, subscription: Happening) -> None:
+        granted = f"for {subscription['granted_s']:g} s"
+        how = f"ended ({subscription['ended']})" if subscription["ended"] else granted
+        _line(f"subscription of {subscription['sink']} {how}")
+
+    def _notification(self, notification: Happening) -> None:
+        if notification["problem"]:
+            _line(f"{notification['name']} of job {notification['job']} not delivered: {notification['problem']}")

@@ -1,0 +1,77 @@
+"""``dsm-device sim scanner``: the simulated scanner by hand, for any SANE program."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import Final, get_args
+
+import msgspec
+
+from dsm_sim.cli.usage import SimUsageError
+from dsm_sim.sane_backend import BackendError
+from dsm_sim.scanner import Button, ScannerModel, Sheet, SimulatedScanner, write_sane_config
+
+_OK: Final = 0
+_MOST_SHEETS: Final = 10_000
+#: What a shell has to be told so that libsane finds the scanner.
+_VARIABLES: Final = ("SANE_CONFIG_DIR", "LD_LIBRARY_PATH")
+
+
+def add_scanner(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    scanner = commands.add_parser(
+        "scanner",
+        help="a scanner that any SANE program can use",
+        description="Makes a simulated scanner, or lays hands on one that was made before in the same folder, and "
+        'prints the environment in which SANE programs find it: eval "$(dsm-device sim scanner)"; scanimage -L',
+    )
+    add = scanner.add_argument
+    add("--out", type=Path, default=Path("sim-scanner"), metavar="DIR", help="its folder (default: ./%(default)s)")
+    add("--sheets", type=_sheets, default=0, metavar="N", help="put N test pages into the feeder")
+    add("--page", type=Path, action="append", default=[], metavar="FILE", help="put this page (PNM) into it too")
+    add("--glass", type=Path, metavar="FILE", help="lay this page (PNM) on the glass")
+    add(
+        "--images-per-minute",
+        type=int,
+        default=0,
+        metavar="N",
+        help="rated speed, both sides counted (default: as fast as can be)",
+    )
+    add("--press", choices=get_args(Button), metavar="BUTTON", help=f"press {', '.join(get_args(Button))}")
+    scanner.set_defaults(run=_run)
+
+
+def _sheets(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= _MOST_SHEETS:
+        raise ValueError
+    return number
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    try:
+        scanner = SimulatedScanner(arguments.out / "hardware", _model(arguments.images_per_minute))
+        _lay_hands_on(scanner, arguments)
+        environment = write_sane_config(arguments.out / "sane.d", [scanner])
+    except (ValueError, BackendError) as error:
+        raise SimUsageError(str(error)) from error
+    lines = [f"export {name}={shlex.quote(environment[name])}" for name in _VARIABLES]
+    example = f"scanimage -d {scanner.device} --source 'ADF Duplex' --format=png --batch=page-%d.png"
+    sys.stdout.write("\n".join([*lines, f"# {scanner.sheets_left} sheets in the feeder: {example}", ""]))
+    return _OK
+
+
+def _model(images_per_minute: int) -> ScannerModel:
+    return msgspec.convert({"images-per-minute": images_per_minute}, ScannerModel)
+
+
+def _lay_hands_on(scanner: SimulatedScanner, arguments: argparse.Namespace) -> None:
+    sheets = [Sheet(draws_back=True)] * arguments.sheets + [Sheet(front=page) for page in arguments.page]
+    if sheets:
+        scanner.load(sheets)
+    if arguments.glass:
+        scanner.place_on_glass(Sheet(front=arguments.glass))
+    if arguments.press:
+        scanner.press(arguments.press)
