@@ -6,13 +6,14 @@ RUNS    ?= 200000
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test check bench fuzz format clean
+.PHONY: help setup setup-test demo test check bench scenarios fuzz format clean
 
 help:
 	@echo "make demo    scan ten pages from a simulated feeder to a simulated scan server (SCANNER=<SANE device>: a real one)"
 	@echo "make test    all tests"
 	@echo "make check   lint, types, import rules"
 	@echo "make bench   speed and memory against peers, as ratios"
+	@echo "make scenarios   every scenario against the device, the slow ones as well"
 	@echo "make fuzz    mutated input for every parser (RUNS=$(RUNS) each)"
 	@echo "make setup   only install what is needed · make format · make clean"
 
@@ -36,6 +37,9 @@ check: setup
 
 bench: setup-test
 	@$(BIN)/python -m tests.bench
+
+scenarios: setup
+	@$(BIN)/dsm-device sim run --all --slow
 
 fuzz: setup
 	@$(BIN)/python tests/fuzz/fuzz_parsers.py --runs $(RUNS)

@@ -12,22 +12,28 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from dsm_sim.contact_sheet import contact_sheet
+from dsm_sim.paper import Kind, Paper, print_sheets
 from dsm_sim.peers.scan_server import ScanServerOptions
 from dsm_sim.peers.scan_server.report import JobReport, Report
 from dsm_sim.peers.scan_server.running import RunningScanServer, running_scan_server
-from dsm_sim.sane_test_config import TEST_DEVICE, write_sane_config
 from dsm_sim.scan_process import ScanProcess
+from dsm_sim.scanner import Sheet, SimulatedScanner, write_sane_config
 
 #: Marks a folder as the demo's own, so that nothing else is ever cleared.
 _MARKER: Final = ".dsm-device-demo"
 _PROCESS_NAME: Final = "Demo, feeder to share"
-_SIMULATED_PAGES: Final = 10
+#: What lies in the simulated feeder: as on any desk.
+_KINDS: Final[Sequence[Kind]] = (
+    *("text", "text", "form", "invoice", "photo"),
+    *("text", "invoice", "form", "text", "photo"),
+)
+_PAPER: Final = tuple(Paper(kind=kind, seed=seed, dpi=300) for seed, kind in enumerate(_KINDS))
 _USER_SID: Final = "S-1-5-21-1085031214-1563985344-725345543-1107"
 _USER: Final = "demo@sim.example"
 
@@ -47,11 +53,6 @@ sid = "{sid}"
 
 [scan_server]
 ca_file = {ca_file}
-"""
-#: A picture by which one sees that no row and no column is missing.
-_SIMULATED_OPTIONS: Final = """
-[scanner.options]
-test-picture = "Grid"
 """
 
 
@@ -74,14 +75,19 @@ def run_demo(out: Path, scanner: str = "") -> int:
     """
     _clear(out)
     with running_scan_server(ScanServerOptions(out=out / "server", users={_USER_SID: _USER})) as server:
-        environment = dict(os.environ) if scanner else write_sane_config(out / "sane")
-        configuration = _configure(out, server, scanner)
+        environment: Mapping[str, str] = os.environ
+        device, what = scanner, ""
+        if not scanner:
+            simulated = _loaded_scanner(out)
+            environment = write_sane_config(out / "sane", [simulated])
+            device, what = simulated.device, f" ({simulated.model.model}, {len(_PAPER)} sheets)"
+        configuration = _configure(out, server, device)
         _say(f"Scan server  {server.address}, its certificate by {server.ca_file}")
-        _say(f"Scanner      {scanner or f'{TEST_DEVICE} (libsane test backend, {_SIMULATED_PAGES} sheets)'}")
+        _say(f"Scanner      {device}{what}")
         _say(f'Device       dsm-device --config {configuration} scan --process "{_PROCESS_NAME}"\n')
         run = _run_device(configuration, environment)
         report = server.report()
-    return _judge(run, report, out, expected=None if scanner else _SIMULATED_PAGES)
+    return _judge(run, report, out, expected=None if scanner else len(_PAPER))
 
 
 def _clear(out: Path) -> None:
@@ -92,16 +98,21 @@ def _clear(out: Path) -> None:
     (out / _MARKER).touch()
 
 
-def _configure(out: Path, server: RunningScanServer, scanner: str) -> Path:
+def _loaded_scanner(out: Path) -> SimulatedScanner:
+    scanner = SimulatedScanner(out / "scanner")
+    printed = print_sheets(_PAPER, out / "paper", out)
+    scanner.load(Sheet(front=each.front, width_mm=each.width_mm, height_mm=each.height_mm) for each in printed)
+    return scanner
+
+
+def _configure(out: Path, server: RunningScanServer, device: str) -> Path:
     processes = out / "scan-processes"
     ScanProcess(dpi=300).write(processes, _PROCESS_NAME, f"{server.fqdn}:{server.port}")
-    device = scanner or TEST_DEVICE
     values = {"state": out / "state", "scanner": device, "processes": processes, "ca_file": server.ca_file}
     # A JSON string is a TOML string as well.
     quoted = {key: json.dumps(str(value)) for key, value in values.items()}
     path = out / "config.toml"
-    options = "" if scanner else _SIMULATED_OPTIONS
-    path.write_text(_CONFIGURATION.format(sid=_USER_SID, **quoted) + options, "utf-8")
+    path.write_text(_CONFIGURATION.format(sid=_USER_SID, **quoted), "utf-8")
     return path
 
 

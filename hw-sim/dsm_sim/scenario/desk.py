@@ -1,0 +1,145 @@
+"""Everything that stands around the device in a scenario, in one folder and on ports of its own."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from dsm_sim.network import NetworkBehaviour, RunningNetwork, running_network
+from dsm_sim.paper import Paper, print_sheets
+from dsm_sim.peers.scan_server import Happening, RunningScanServer, running_scan_server
+from dsm_sim.scanner import Sheet, SimulatedScanner, write_sane_config
+from dsm_sim.scenario.deeds import Scan
+from dsm_sim.scenario.format import Scenario
+
+USER_SID: Final = "S-1-5-21-1085031214-1563985344-725345543-1107"
+USER: Final = "clerk@sim.example"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where everything is; ``network`` is None where the device reaches the server directly."""
+
+    folder: Path
+    base: Path
+    scanner: SimulatedScanner
+    server: RunningScanServer
+    network: RunningNetwork | None
+    happenings: list[Happening]
+    environment: Mapping[str, str]
+    #: TCP port of the device's own service, once it runs.
+    console_port: int
+
+    @property
+    def configuration(self) -> Path:
+        return self.folder / "config.toml"
+
+    @property
+    def spool(self) -> Path:
+        return self.folder / "state" / "spool"
+
+    def load(self, papers: tuple[Paper, ...]) -> None:
+        """Paper into the feeder."""
+        self.scanner.load(self._print(papers))
+
+    def place(self, paper: Paper) -> None:
+        """The first sheet of it onto the glass."""
+        self.scanner.place_on_glass(self._print((paper,))[0])
+
+    def behave(self, behaviour: NetworkBehaviour) -> None:
+        """The network from now on."""
+        if self.network:
+            self.network.behave(behaviour)
+
+    def _print(self, papers: tuple[Paper, ...]) -> list[Sheet]:
+        printed = print_sheets(papers, self.folder / "paper", self.base)
+        return [
+            Sheet(front=each.front, back=each.back, width_mm=each.width_mm, height_mm=each.height_mm)
+            for each in printed
+        ]
+
+
+@contextmanager
+def open_desk(scenario: Scenario, folder: Path, base: Path) -> Iterator[Desk]:
+    """Sets the desk; ``base`` is the folder to which files named in the scenario are relative."""
+    with ExitStack() as stack:
+        happenings: list[Happening] = []
+        processes = folder / "scan-processes"
+        network: RunningNetwork | None = None
+        if scenario.network is not None:
+            network = stack.enter_context(running_network(scenario.network))
+        options = scenario.server.options(
+            out=folder / "server",
+            processes=processes,
+            users={USER_SID: USER},
+            announced_port=network.port if network else None,
+            tell=lambda happening: happenings.append({**happening, "at_s": time.monotonic()}),
+        )
+        server = stack.enter_context(running_scan_server(options))
+        if network:
+            network.lead_to(server.port)
+        scanner = SimulatedScanner(folder / "scanner", scenario.scanner)
+        others = [
+            SimulatedScanner(folder / f"scanner-{number}", model, f"001:{number + 20:03}")
+            for number, model in enumerate(scenario.other_scanners, start=2)
+        ]
+        environment = write_sane_config(folder / "sane", [*others, scanner])
+        desk = Desk(folder, base, scanner, server, network, happenings, environment, _free_port())
+        port = network.port if network else server.port
+        scenario.process.write(processes, Scan.PROCESS, f"{server.fqdn}:{port}")
+        desk.configuration.write_text(_toml(_sections(scenario, desk)), "utf-8")
+        desk.load(scenario.paper)
+        if scenario.glass:
+            desk.place(scenario.glass)
+        yield desk
+
+
+def _sections(scenario: Scenario, desk: Desk) -> dict[str, dict[str, Any]]:
+    """The device's configuration: short waits, so that trouble passes quickly; the scenario has the last word."""
+    sections: dict[str, dict[str, Any]] = {
+        "device": {"name": "Simulated device", "state_dir": str(desk.folder / "state")},
+        "scanner": {"device": desk.scanner.device if scenario.other_scanners else ""},
+        "directory": {
+            "source": "files",
+            "path": str(desk.folder / "scan-processes"),
+            "user": "clerk",
+            "sid": USER_SID,
+        },
+        "scan_server": {
+            "ca_file": str(desk.server.ca_file),
+            "connect_timeout": 2,
+            "retry_first": 0.05,
+            "retry_max": 0.4,
+        },
+        "console": {"listen": "127.0.0.1", "http_port": desk.console_port, "discovery": False},
+        "panel": {"port": _free_port()},
+        "metrics": {"port": 0},
+    }
+    for name, values in scenario.device.items():
+        sections.setdefault(name, {}).update(values)
+    return sections
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _toml(sections: Mapping[str, Mapping[str, Any]]) -> str:
+    """Tables of scalars, lists and tables of scalars; what JSON writes of those is TOML."""
+    lines: list[str] = []
+    for name, values in sections.items():
+        inner = {key: value for key, value in values.items() if isinstance(value, dict)}
+        lines.append(f"[{name}]")
+        lines += [f"{json.dumps(key)} = {json.dumps(value)}" for key, value in values.items() if key not in inner]
+        for key, table in inner.items():
+            lines.append(f"[{name}.{key}]")
+            lines += [f"{json.dumps(option)} = {json.dumps(value)}" for option, value in table.items()]
+    return "\n".join(lines) + "\n"
