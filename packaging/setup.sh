@@ -9,8 +9,8 @@ python=${PYTHON:-python3}
 
 # libsane and its tools; libtiff writes TIFF; the compiler and the headers build python-sane.
 packages="ca-certificates gcc libc6-dev libsane1 libsane-dev sane-utils libtiff6"
-# Foreign readers and writers of images, against which the tests and benchmarks compare.
-[ "$purpose" = run ] || packages="$packages libtiff-tools netpbm libjpeg-turbo-progs"
+# Foreign readers and writers of images, against which the tests and benchmarks compare; networks of the tests' own.
+[ "$purpose" = run ] || packages="$packages libtiff-tools netpbm libjpeg-turbo-progs iproute2"
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -59,3 +59,11 @@ if [ "$(cat "$venv/.made-of" 2>/dev/null || true)" != "$wanted" ]; then
         --quiet --disable-pip-version-check --no-input -e '.[dev]'
     printf '%s' "$wanted" >"$venv/.made-of"
 fi
+
+# A foreign WS-Discovery daemon for the tests: unpacked only, since an installed one would answer on this network.
+if [ "$purpose" = test ] && [ ! -x "$venv/foreign/usr/sbin/wsdd" ]; then
+    (mkdir -p "$venv/foreign" && cd "$venv/foreign" && apt-get -qq -o APT::Sandbox::User=root download wsdd && dpkg -x wsdd_*.deb . && rm wsdd_*.deb)
+fi
+
+# The simulated scanner is a C library; this is quick when it is there already.
+"$venv/bin/python" -m dsm_sim.sane_backend

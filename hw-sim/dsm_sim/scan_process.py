@@ -16,7 +16,7 @@ _WSCN: Final = "http://schemas.microsoft.com/windows/2006/08/wdp/scan"
 _FILTERS: Final = "http://schemas.microsoft.com/windows/2007/10/imaging/postscan/filter/"
 _MIL_PER_MM: Final = 1000 / 25.4
 
-FilterName = Literal["share", "mail", "sharepoint"]
+FilterName = Literal["fileshare", "email", "sharepoint"]
 
 
 class ScanProcess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -37,7 +37,7 @@ class ScanProcess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     dpi: int = 100
     must_honor: tuple[str, ...] = ("Format", "InputSource")
     continue_on_error: bool = False
-    filters: tuple[FilterName, ...] = ("share",)
+    filters: tuple[FilterName, ...] = ("fileshare",)
     shares: tuple[str, ...] = (r"\\files.sim.example\scans",)
     mail_to: tuple[str, ...] = ("archive@sim.example",)
     sites: tuple[str, ...] = ("https://portal.sim.example/scans",)
@@ -99,9 +99,9 @@ class ScanProcess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def _filter_config(self, name: FilterName) -> etree._Element:
         match name:
-            case "share":
+            case "fileshare":
                 return _config("fileshare", "FileShareConfig", "FileShares", "ShareUNC", self.shares)
-            case "mail":
+            case "email":
                 return _config("email", "EmailConfig", "SendToAddresses", "EmailAddress", self.mail_to)
             case "sharepoint":
                 site = "SaveToSharePointSiteURL"

@@ -51,7 +51,7 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     add("--slow", action="store_true", help="with --all: the slow ones as well")
     add("--trace", type=Path, metavar="FILE", help="draw a strip chart of one scenario (SVG)")
     add("--keep", type=Path, metavar="DIR", help="keep everything in DIR/NAME, which must not exist")
-    add("--images-per-minute", type=float, metavar="N", help="the scanner's speed, 0: as fast as it is read")
+    add("--images-per-minute", type=int, metavar="N", help="the scanner's speed, 0: as fast as it is read")
     add("--json", action="store_true", help="JSON lines on standard output")
     parser.set_defaults(run=_run)
 
@@ -117,7 +117,7 @@ def _all() -> Sequence[Entry]:
         raise SimUsageError(str(error)) from error
 
 
-def _sped(entry: Entry, images_per_minute: float | None) -> Entry:
+def _sped(entry: Entry, images_per_minute: int | None) -> Entry:
     if images_per_minute is None:
         return entry
     scanner = msgspec.structs.replace(entry.scenario.scanner, images_per_minute=images_per_minute)
@@ -163,7 +163,7 @@ def _show_summary(verdicts: Sequence[Verdict], arguments: argparse.Namespace) ->
         rate = one.images / max(one.took_s, 1e-6) * 60
         _say(
             f"          {rate:.0f} images a minute in all; the feeder ran at {one.pace:.0%} of its speed; "
-            f"the simulated server used {one.simulator_cores:.0%} of a core"
+            f"the simulated server used {one.simulator_cores:.0%} of a core; set up in {one.set_up_s:.2f} s"
         )
     if arguments.keep:
         _say(f"kept in {arguments.keep.absolute()}")

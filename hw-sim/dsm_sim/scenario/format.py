@@ -32,6 +32,8 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     fed: int | None = None
     #: Jobs in the device's spool, whatever they hold.
     jobs_kept: int | None = None
+    #: Sides that a job holds more than once, as the scanner delivered them more than once.
+    repeated: int = 0
     #: Post-scan jobs that the server completed, beside those that the device counts as delivered.
     unclaimed: int = 0
     #: Post-scan jobs left open at the server.

@@ -86,12 +86,17 @@ def _delivery_problems(performance: Performance, report: Report) -> Iterator[str
         yield f"{len(delivered)} images are delivered instead of {wanted}"
     if expect.delivered == "all":
         yield from _order_problems([image.side for image in delivered], fed)
-    for job, images in zip(jobs, looked_at, strict=True):
-        sides = [image.side for image in images]
-        for side in {each for each in sides if each and sides.count(each) > 1}:
-            yield f"{_in_words(side)} is in job {job.token} {sides.count(side)} times"
+    repeated = [each for images in looked_at for each in _repeated(images)]
+    if len(repeated) != expect.repeated:
+        yield f"{len(repeated)} sides are in a job more than once: {', '.join(map(_in_words, repeated)) or 'none'}"
     for image in delivered:
         yield from _image_problems(image, performance)
+
+
+def _repeated(images: list[Delivered]) -> list[_Side]:
+    """The sides of a job that are in it more than once."""
+    sides = [image.side for image in images]
+    return [side for side in dict.fromkeys(sides) if side and sides.count(side) > 1]
 
 
 def _claimed_jobs(performance: Performance, report: Report) -> list[JobReport]:

@@ -47,9 +47,11 @@ class Performance:
     traces: list[Path] = field(default_factory=list)
     #: What an agent in the background could not do, as the steps came to it.
     troubles: list[str] = field(default_factory=list)
+    #: From the order to play until everything stood ready.
+    set_up_s: float = 0.0
     began_s: float = 0.0
     ended_s: float = 0.0
-    #: CPU time of the simulator in this process, and what it spent for each image that it was sent.
+    #: CPU time of this process meanwhile, which is that of the server, the network and the player.
     cpu_s: float = 0.0
 
 
@@ -60,12 +62,14 @@ def performance(scenario: Scenario, base: Path, folder: Path | None = None) -> I
     ``base`` is the folder of the scenario's file, ``folder`` an empty one to keep everything in, None for a
     temporary one.
     """
+    ordered_s = time.monotonic()
     with ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dsm-scenario-")))
         folder.mkdir(parents=True, exist_ok=True)
         desk = stack.enter_context(open_desk(scenario, folder, base))
         player = _Player(scenario, desk)
+        player.performance.set_up_s = time.monotonic() - ordered_s
         try:
             player.play()
         finally:

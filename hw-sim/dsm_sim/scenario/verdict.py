@@ -24,11 +24,12 @@ class Outcome(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """``took_s`` without setting up; ``simulator_cores`` is the simulated server's CPU time over that time."""
+    """``took_s`` is without ``set_up_s``; ``simulator_cores`` is CPU time of server and player over ``took_s``."""
 
     name: str
     outcome: Outcome
     problems: tuple[str, ...]
+    set_up_s: float
     took_s: float
     images: int
     pace: float
@@ -63,6 +64,7 @@ def _verdict(entry: Entry, played: Performance, problems: list[str]) -> Verdict:
         entry.name,
         outcome,
         tuple(problems),
+        played.set_up_s,
         took_s,
         len(fed_sides(played)),
         pace(played),

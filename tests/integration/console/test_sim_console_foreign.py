@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,10 @@ def confined(program: str) -> subprocess.CompletedProcess[str]:
 def can_confine() -> bool:
     return bool(shutil.which("unshare") and shutil.which("ip")) and confined("pass").returncode == 0
 
+
+#: As packaging/setup.sh unpacks it, or wherever it is installed.
+UNPACKED = Path(sys.prefix) / "foreign" / "usr" / "sbin" / "wsdd"
+WSDD = str(UNPACKED) if UNPACKED.exists() else shutil.which("wsdd")
 
 pytestmark = pytest.mark.skipif(not can_confine(), reason="no network namespaces for this user")
 
@@ -86,14 +91,17 @@ def test_a_publisher_of_another_make_is_probed_and_resolved() -> None:
     assert done.stdout.splitlines()[0] == "True wsdp:Device wscn:ScanDeviceType http://192.0.2.10:5357/device"
 
 
-@pytest.mark.skipif(not shutil.which("wsdd"), reason="wsdd is not installed")
+@pytest.mark.skipif(not WSDD, reason="wsdd is neither installed nor unpacked: packaging/setup.sh test")
 def test_a_discovery_daemon_is_probed_and_read() -> None:
     done = confined(
         CONSOLE
+        + f"""
+    WSDD = {WSDD!r}
+"""
         + """
-    import shutil, subprocess
+    import subprocess
 
-    daemon = subprocess.Popen([shutil.which("wsdd"), "-i", "desk0", "-n", "desk"], stderr=subprocess.DEVNULL)
+    daemon = subprocess.Popen([sys.executable, WSDD, "-i", "desk0", "-n", "desk"], stderr=subprocess.DEVNULL)
 
     async def main():
         async with Console(OPTIONS) as console:

@@ -56,6 +56,7 @@ def test_what_went_well_has_no_problem(played: Performance) -> None:
     ("change", "problem"),
     [
         ({"delivered": 3}, "4 images are delivered instead of 3"),
+        ({"repeated": 1}, "0 sides are in a job more than once: none"),
         ({"kept": 1}, "0 images wait in the device's spool instead of 1"),
         ({"fed": 5}, "moved 4 images instead of 5"),
         ({"unclaimed": 1}, "completed 0 jobs that the device does not count, not 1"),
@@ -131,7 +132,7 @@ def _with_violation(played: Performance) -> Performance:
     ("alter", "problem"),
     [
         (_with_documents(lambda each: each[:-1]), "back of sheet 2 was scanned and not delivered"),
-        (_with_documents(lambda each: (*each, each[0])), "front of sheet 1 is in job"),
+        (_with_documents(lambda each: (*each, each[0])), "1 sides are in a job more than once: front of sheet 1"),
         (_with_documents(lambda each: each[::-1]), "delivered in the order"),
         (
             _with_documents(lambda each: (dataclasses.replace(each[0], sha256=""), *each[1:])),
