@@ -1,7 +1,7 @@
 """A certificate authority for a desk and for tests, and certificates good and bad.
 
-EC P-256, SHA-256. An authority lives in a folder and is used again until it expires, so that a client needs to
-be told of it only once. Source: RFC 5280.
+EC P-256, SHA-256, except where weakness is the point. An authority lives in a folder and is used again until it
+expires, so that a client needs to be told of it only once. Source: RFC 5280.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 _DAY: Final = datetime.timedelta(days=1)
 _AUTHORITY_LIFE: Final = 3650 * _DAY
@@ -80,9 +82,10 @@ class Authority:
         begin: datetime.datetime | None = None,
         end: datetime.datetime | None = None,
         usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
+        key: PrivateKey | None = None,
     ) -> Credentials:
-        """Any certificate. Without names and addresses it has no subject alternative name."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        """Any certificate. Without names and addresses it has no subject alternative name; ``key`` None: EC."""
+        key = key or ec.generate_private_key(ec.SECP256R1())
         builder = _builder(
             subject=_name(common_name or (names[0] if names else "simulated")),
             issuer=self.certificate.subject,
@@ -99,6 +102,22 @@ class Authority:
         credentials = self._credentials(file_name)
         _write(credentials.certificate, credentials.key, builder.sign(self.key, hashes.SHA256()), key)
         return credentials
+
+    def weak(self, names: Sequence[str], addresses: Sequence[str] = ()) -> Credentials:
+        """A server certificate with an RSA key of 1024 bits."""
+        key = rsa.generate_private_key(65_537, 1024)  # noqa: S505 - clients are to refuse it
+        return self.issue("weak", names=names, addresses=addresses, key=key)
+
+    def subordinate(self) -> Authority:
+        """An authority below this one, in the folder ``intermediate``."""
+        folder = self.folder / "intermediate"
+        folder.mkdir(exist_ok=True)
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = _authority_builder(issuer=self.certificate.subject, key=key, path_length=0)
+        builder = builder.add_extension(_issuer_id(self.certificate), critical=False)
+        certificate = builder.sign(self.key, hashes.SHA256())
+        _write(folder / "ca.pem", folder / "ca.key", certificate, key)
+        return Authority(folder, certificate, key)
 
     def _credentials(self, file_name: str) -> Credentials:
         return Credentials(self.folder / f"{file_name}.pem", self.folder / f"{file_name}.key", self.ca_file)
@@ -127,14 +146,22 @@ def create_authority(folder: Path) -> Authority:
     """A new authority in ``folder``, in the place of any other."""
     folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
-    # The name is unique: clients that know several such authorities must not mix them up.
-    name = _name(f"dsm-device simulated authority {x509.random_serial_number():x}"[:64])
-    builder = _builder(subject=name, issuer=name, key=key, begin=_now() - _DAY, end=_now() + _AUTHORITY_LIFE)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    builder = builder.add_extension(_usage(signs_certificates=True), critical=True)
-    certificate = builder.sign(key, hashes.SHA256())
+    certificate = _authority_builder(issuer=None, key=key, path_length=1).sign(key, hashes.SHA256())
     _write(folder / "ca.pem", folder / "ca.key", certificate, key)
     return Authority(folder, certificate, key)
+
+
+def self_signed(folder: Path, names: Sequence[str], addresses: Sequence[str], ca_file: Path) -> Credentials:
+    """A server certificate that no authority knows; ``ca_file`` is what clients are told to trust all the same."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = _name(names[0])
+    builder = _builder(subject=name, issuer=name, key=key, begin=_now() - _DAY, end=_now() + _LIFE)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+    builder = builder.add_extension(_alternative_names(names, addresses), critical=False)
+    certificate, key_file = folder / "self-signed.pem", folder / "self-signed.key"
+    _write(certificate, key_file, builder.sign(key, hashes.SHA256()), key)
+    return Credentials(certificate, key_file, ca_file)
 
 
 # ----------------------------------------------------------------------------------------------- parts
@@ -148,11 +175,23 @@ def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
+def _authority_builder(
+    *, issuer: x509.Name | None, key: ec.EllipticCurvePrivateKey, path_length: int
+) -> x509.CertificateBuilder:
+    """``issuer`` None: itself."""
+    # The name is unique: clients that know several such authorities must not mix them up.
+    name = _name(f"dsm-device simulated authority {x509.random_serial_number():x}"[:64])
+    end = _now() + _AUTHORITY_LIFE
+    builder = _builder(subject=name, issuer=issuer or name, key=key, begin=_now() - _DAY, end=end)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
+    return builder.add_extension(_usage(signs_certificates=True), critical=True)
+
+
 def _builder(
     *,
     subject: x509.Name,
     issuer: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
+    key: PrivateKey,
     begin: datetime.datetime,
     end: datetime.datetime,
 ) -> x509.CertificateBuilder:
@@ -195,9 +234,7 @@ def _alternative_names(names: Sequence[str], addresses: Sequence[str]) -> x509.S
 # ----------------------------------------------------------------------------------------------- files
 
 
-def _write(
-    certificate_file: Path, key_file: Path, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
-) -> None:
+def _write(certificate_file: Path, key_file: Path, certificate: x509.Certificate, key: PrivateKey) -> None:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

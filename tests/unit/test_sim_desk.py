@@ -124,7 +124,9 @@ def test_scanimage_finds_a_test_scanner_that_holds_a4(tmp_path):
         assert image.size == (413, 584)
 
 
-@pytest.mark.parametrize("filters", [("fileshare",), ("email", "sharepoint"), ("fileshare", "email", "sharepoint")])
+@pytest.mark.parametrize(
+    "filters", [("fileshare",), ("email", "sharepoint"), ("fileshare", "email", "sharepoint")]
+)
 def test_scan_process_is_valid_and_names_its_server(tmp_path, filters):
     process = ScanProcess(filters=filters, must_honor=("Format", "InputSize", "Resolution"))
     path = process.write(tmp_path / "processes", "Demo", "localhost:4711")

@@ -23,6 +23,10 @@ FSF, EMLF, SPF = f"{FILTER}/fileshare", f"{FILTER}/email", f"{FILTER}/sharepoint
 NOW = datetime.datetime(2026, 3, 2, 9, 14, 7)  # noqa: DTZ001 - the server's local time has no zone
 
 
+def deliver(*arguments):
+    return list(run_filter(*arguments))
+
+
 def shares(*names):
     inner = "".join(f"<f:ShareUNC>{escape(name)}</f:ShareUNC>" for name in names)
     return etree.fromstring(
@@ -64,16 +68,16 @@ def batch(tmp_path):
 
 
 def test_share_gets_both_files_with_names_and_extensions(batch, tmp_path):
-    stored = run_filter(FSF, shares(r"\\files\a\b"), batch())
+    stored = deliver(FSF, shares(r"\\files\a\b"), batch())
     folder = tmp_path / "out/shares/files/a/b/amelie@corp.example.com"
     assert stored == [folder / "Scan-20260302-091407-001.jpg", folder / "Scan-20260302-091407-002.pdf"]
     assert stored[1].read_bytes() == bytes(range(256))
-    again = run_filter(FSF, shares(r"\\files\a\b"), batch())
+    again = deliver(FSF, shares(r"\\files\a\b"), batch())
     assert [path.name for path in again] == ["Scan-20260302-091407-001-2.jpg", "Scan-20260302-091407-002-2.pdf"]
 
 
 def test_mail_is_read_by_a_mail_program_with_every_attachment(batch, tmp_path):
-    (path,) = run_filter(
+    (path,) = deliver(
         EMLF, mail("records@corp.example.com", "b@c.example", to_user="true"), batch("Müller & Söhne")
     )
     assert path.parent == tmp_path / "out/mail"
@@ -98,7 +102,7 @@ def test_mail_is_read_by_a_mail_program_with_every_attachment(batch, tmp_path):
 @pytest.mark.parametrize("address", ["a@b\r\nBcc: thief@example.com", "a@b\nX: y"])
 def test_line_end_in_an_address_adds_no_header(batch, tmp_path, address):
     with pytest.raises(FilterError, match="UnableToSendEmail"):
-        run_filter(EMLF, mail(address.replace("\r", "\n")), batch())
+        deliver(EMLF, mail(address.replace("\r", "\n")), batch())
     assert not list((tmp_path / "out").rglob("*.eml"))
 
 
@@ -108,7 +112,7 @@ def test_line_end_in_an_address_adds_no_header(batch, tmp_path, address):
 )
 def test_any_name_and_address_makes_a_mail_or_a_reason(batch, text):
     try:
-        (path,) = run_filter(EMLF, mail(text, "b@c.example"), batch(text, text or "u"))
+        (path,) = deliver(EMLF, mail(text, "b@c.example"), batch(text, text or "u"))
     except FilterError as error:
         assert str(error) in {"UnableToSendEmail", "InvalidArgs"}
     else:
@@ -126,7 +130,7 @@ def test_any_name_and_address_makes_a_mail_or_a_reason(batch, text):
 
 
 def test_sharepoint_gets_files_and_the_requests_that_would_put_them(batch, tmp_path):
-    written = run_filter(SPF, sites("https://portal.example/finance/in/"), batch())
+    written = deliver(SPF, sites("https://portal.example/finance/in/"), batch())
     folder = tmp_path / "out/sharepoint/portal.example/finance/in/amelie@corp.example.com"
     assert {path.parent for path in written} == {folder}
     requests = json.loads(written[-1].read_text())
@@ -140,7 +144,7 @@ def test_sharepoint_gets_files_and_the_requests_that_would_put_them(batch, tmp_p
 
 
 def test_own_site_of_the_user_is_one_more_site(batch, tmp_path):
-    written = run_filter(SPF, sites("https://portal.example/x", my_site="1"), batch())
+    written = deliver(SPF, sites("https://portal.example/x", my_site="1"), batch())
     assert len(written) == 6
     assert (tmp_path / "out/sharepoint/my.sim.example/personal").is_dir()
 
@@ -149,7 +153,7 @@ def test_own_site_of_the_user_is_one_more_site(batch, tmp_path):
     "url", ["https://../../../x", "file:///etc/passwd", r"\\..\x", "", "https://a/%2e%2e/\0".strip("\0")]
 )
 def test_sites_never_leave_the_output(batch, tmp_path, url):
-    for path in run_filter(SPF, sites(url), batch("../evil", "../../user")):
+    for path in deliver(SPF, sites(url), batch("../evil", "../../user")):
         assert ".." not in path.relative_to(tmp_path / "out" / "sharepoint").parts
 
 
@@ -165,7 +169,7 @@ def test_sites_never_leave_the_output(batch, tmp_path, url):
 )
 def test_what_a_filter_does_not_understand_is_invalid(batch, dialect, config):
     with pytest.raises(FilterError, match="InvalidArgs"):
-        run_filter(dialect, config, batch())
+        deliver(dialect, config, batch())
 
 
 def test_known_filters_have_their_own_element():
@@ -178,7 +182,7 @@ def test_known_filters_have_their_own_element():
 def test_disk_that_refuses_becomes_a_reason_of_the_protocol(batch, tmp_path):
     (tmp_path / "blocked").write_text("a file where a folder must be")
     with pytest.raises(FilterError, match="UnknownError"):
-        run_filter(FSF, shares("x"), batch(out=tmp_path / "blocked"))
+        deliver(FSF, shares("x"), batch(out=tmp_path / "blocked"))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -190,4 +194,4 @@ def test_full_disk_becomes_its_reason(batch, monkeypatch):
 
     monkeypatch.setattr("dsm_sim.peers.scan_server.storage._sync", full)
     with pytest.raises(FilterError, match="FileShareOutOfDiskSpace"):
-        run_filter(FSF, shares("x"), made)
+        deliver(FSF, shares("x"), made)

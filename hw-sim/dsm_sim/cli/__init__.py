@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from dsm_sim.cli.console import add_console
-from dsm_sim.cli.demo import add_demo
-from dsm_sim.cli.scanner import add_scanner
-from dsm_sim.cli.scenarios import add_list, add_run
-from dsm_sim.cli.server import add_server
 from dsm_sim.cli.usage import SimUsageError
 from dsm_sim.sane_backend import BackendError
 
 _PROGRAM: Final = "dsm-device sim"
 _USAGE: Final = 2
+#: Each command with its module here, in which ``add_COMMAND`` adds it to the parser.
+_COMMANDS: Final[Mapping[str, str]] = {
+    "server": "server",
+    "scanner": "scanner",
+    "console": "console",
+    "demo": "demo",
+    "list": "scenarios",
+    "run": "scenarios",
+}
 
 
 def main(argv: list[str]) -> int:
     """Runs one command. Returns 0, 1 where what was tried failed, or 2 for usage and configuration."""
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _parser(argv[:1]).parse_args(argv)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else _USAGE
     try:
@@ -33,13 +38,12 @@ def main(argv: list[str]) -> int:
         return _USAGE
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(named: list[str]) -> argparse.ArgumentParser:
+    """With the command that is named, or all of them: the others need not be loaded."""
     parser = argparse.ArgumentParser(prog=_PROGRAM, description="Simulated counterparts of a DSM device.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    add_server(commands)
-    add_scanner(commands)
-    add_console(commands)
-    add_demo(commands)
-    add_list(commands)
-    add_run(commands)
+    for name in named if named and named[0] in _COMMANDS else _COMMANDS:
+        module = importlib.import_module(f"{__name__}.{_COMMANDS[name]}")
+        add: Callable[[argparse._SubParsersAction[argparse.ArgumentParser]], None] = getattr(module, f"add_{name}")
+        add(commands)
     return parser

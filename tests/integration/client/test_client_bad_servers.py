@@ -305,7 +305,6 @@ async def test_a_connection_that_turns_out_closed_is_replaced_for_what_may_be_re
     assert len({request.message_id for request in queries}) == len(queries) == 2  # WS-Addressing 3: always fresh
 
 
-
 async def test_a_connection_that_turns_out_closed_is_replaced_for_an_image_that_was_not_sent_whole(
     conversation: Conversation, page: Path
 ) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import http.server
+import queue
 import re
 import socket
 import ssl
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -110,6 +113,10 @@ class Device:
             )
             self._service = "/" + addresses[0].split("/", 3)[3]
         return self._service
+
+    def forget_service(self) -> None:
+        """Asks for the metadata again, as after a restart."""
+        self._service = ""
 
     # -------------------------------------------------------------------------------------- messages
 
@@ -323,3 +330,160 @@ def png() -> bytes:
 def broken_rules() -> Callable[[RunningScanServer], set[str]]:
     """The names of the rules that were broken at a server."""
     return lambda server: {violation.rule for violation in server.report().violations}
+
+
+# --------------------------------------------------------------------------------------- sinks of events
+
+WSE = "http://schemas.xmlsoap.org/ws/2004/08/eventing"
+
+
+@dataclass
+class Received:
+    """One message that a sink was sent."""
+
+    path: str
+    body: bytes
+
+    @property
+    def root(self) -> etree._Element:
+        return etree.fromstring(self.body)
+
+    @property
+    def name(self) -> str:
+        """The last segment of its action."""
+        return self.text("Action").rpartition("/")[2]
+
+    def text(self, local: str) -> str:
+        return str(self.root.xpath(f"string(//*[local-name()='{local}'])"))
+
+    @property
+    def state(self) -> str:
+        return self.text("JobState") or self.text("JobCompletedState")
+
+
+class Sink:
+    """A real HTTP server that takes events; ``answer`` is called with its handler for each instead of 202."""
+
+    def __init__(self, certificate: Any = None) -> None:
+        self.received: queue.SimpleQueue[Received] = queue.SimpleQueue()
+        self.connections = 0
+        self.answer: Callable[[http.server.BaseHTTPRequestHandler], None] = accept
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        scheme = "http"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate.certificate, certificate.key)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            scheme = "https"
+        self.url = f"{scheme}://localhost:{self._server.server_address[1]}/events/{uuid.uuid4()}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+
+    def _handler(self) -> type[http.server.BaseHTTPRequestHandler]:
+        sink = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                sink.connections += 1
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                sink.received.put(Received(self.path, body))
+                sink.answer(self)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        return Handler
+
+    def next(self) -> Received:
+        return self.received.get(timeout=ANSWER_LIMIT_S)
+
+    def until(self, name: str) -> list[Received]:
+        """All that comes up to the next message of that name."""
+        found = [self.next()]
+        while found[-1].name != name:
+            found.append(self.next())
+        return found
+
+    def is_quiet(self) -> bool:
+        """Whether nothing has come that was not taken."""
+        return self.received.empty()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def accept(handler: http.server.BaseHTTPRequestHandler) -> None:
+    handler.send_response(202)
+    handler.send_header("Content-Length", "0")
+    handler.end_headers()
+
+
+@pytest.fixture
+def open_sink() -> Iterator[Callable[..., Sink]]:
+    """Makes sinks that end with the test."""
+    sinks: list[Sink] = []
+
+    def make(certificate: Any = None) -> Sink:
+        sinks.append(Sink(certificate))
+        return sinks[-1]
+
+    yield make
+    for sink in sinks:
+        sink.close()
+
+
+@pytest.fixture
+def sink(open_sink: Callable[..., Sink]) -> Sink:
+    return open_sink()
+
+
+Eventing = Callable[..., Answer]
+
+
+@pytest.fixture
+def eventing() -> Eventing:
+    """Sends an eventing request with any body: ``eventing(device, "Renew", "<wse:Renew/>", header=…, path=…)``."""
+
+    def send(device: Device, name: str, body: str, **changes: str) -> Answer:
+        body = re.sub(r"^<wse:\w+", rf'\g<0> xmlns:wse="{WSE}"', body)
+        path = changes.pop("path", device.service)
+        return device.post(path, device.envelope(f"{WSE}/{name}", body, path=path, **changes))
+
+    return send
+
+
+@pytest.fixture
+def subscribe(eventing: Eventing) -> Callable[..., Answer]:
+    """Subscribes a sink: ``subscribe(device, sink, end_to=…, expires=…, names=…)``."""
+
+    def send(
+        device: Device,
+        sink: Sink,
+        *,
+        expires: str = "PT1H",
+        names: tuple[str, ...] = ("PostScanJobStatusEvent", "PostScanJobEndStateEvent"),
+        parameters: str = "",
+        end_to: str | None = None,
+    ) -> Answer:
+        held = f"<wsa:ReferenceParameters>{parameters}</wsa:ReferenceParameters>" if parameters else ""
+        end = (
+            f"<wse:EndTo><wsa:Address>{end_to or sink.url}</wsa:Address>{held}</wse:EndTo>" if end_to != "" else ""
+        )
+        wanted = " ".join(f"{DSP}/{name}" for name in names)
+        body = (
+            f"<wse:Subscribe>{end}<wse:Delivery><wse:NotifyTo><wsa:Address>{sink.url}</wsa:Address>{held}"
+            f"</wse:NotifyTo></wse:Delivery><wse:Expires>{expires}</wse:Expires>"
+            f'<wse:Filter Dialect="http://schemas.xmlsoap.org/ws/2006/02/devprof/Action">{wanted}</wse:Filter>'
+            "</wse:Subscribe>"
+        )
+        return eventing(device, "Subscribe", body)
+
+    return send

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import queue
@@ -54,7 +55,10 @@ class Process:
         return lines
 
     def event(self):
-        return json.loads(self.line())
+        """The next one that is no more than a request's timing."""
+        while (event := json.loads(self.line()))["event"] == "request":
+            pass
+        return event
 
     def end(self, number=signal.SIGTERM):
         """Signals, unless ``number`` is 0; returns exit code, the output not yet asked for, and the errors."""
@@ -271,3 +275,71 @@ def test_certificate_is_good_for_every_name_and_for_loopback(run):
         pytest.raises(ssl.SSLCertVerificationError),
     ):
         context.wrap_socket(plain, server_hostname="other.example.com")
+
+
+def test_server_in_character_with_faults_and_a_wrong_clock_is_set_up_by_options(run, connect):
+    command = run(
+        *(
+            "--port",
+            "0",
+            "--json",
+            "--personality",
+            "ws2008r2",
+            "--announce-port",
+            "5362",
+            "--clock-offset",
+            "-864000",
+        ),
+        *("--fault", "CreatePostScanJob:1:answer-fault:subcode=dsp:OperationFailed", "--no-events"),
+        *("--fault", "CancelPostScanJob:*:answer-status:status=503"),
+    )
+    ready = command.event()
+    assert ready["address"] == "https://localhost:5362/ScanServer"
+    device = connect(as_server(ready))
+    assert device.create().subcode == "OperationFailed"
+    token = device.new_job()
+    created = datetime.datetime.fromisoformat(device.query(token).text("JobCreatedTime"))
+    age = datetime.datetime.now() - created  # noqa: DTZ005 - the server's local time has no zone
+    assert round(age.total_seconds() / 86_400) == 10
+    assert device.query("no-guid").subcode == "EndpointUnavailable"
+    assert [device.cancel(token).status for _ in range(2)] == [503, 503]
+
+
+def test_requests_are_told_with_their_moments(run, connect):
+    command = run("--port", "0", "--json")
+    connect(as_server(command.event())).get()
+    told = json.loads(command.line())
+    assert (told["event"], told["operation"], told["status"]) == ("request", "Get", 200)
+    assert told["head_s"] <= told["body_s"] <= told["answered_s"]
+
+
+def test_plain_lines_tell_of_subscriptions_and_lost_events(run, connect, subscribe):
+    command = run("--port", "0", "--certificate", "intermediate")
+    text = "".join(command.lines_until("ScanRepository"))
+    server = tomllib.loads("\n".join(re.findall(r"^    (.*)$", text, re.MULTILINE)))["scan_server"]
+    device = connect(SimpleNamespace(port=server["port"], ca_file=server["ca_file"]))
+    sink = SimpleNamespace(url="http://localhost:1/nobody")
+    assert subscribe(device, sink, end_to="").status == 200
+    assert "subscription of http://localhost:1/nobody for 3600 s" in "".join(command.lines_until("subscription"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--fault", "SendImage:2"], ["--fault", "SendImage:2"]),
+        (["--fault", "SendImage:2:loose-answer"], ["--fault", "lose-answer"]),
+        (["--fault", "Get:1:answer-fault:subcode=dsp:Foo"], ["--fault", "dsp:Foo"]),
+        (["--personality", "ws2003"], ["--personality", "ws2008r2"]),
+        (["--certificate", "bad"], ["--certificate", "expired"]),
+        (["--clock-offset", "soon"], ["--clock-offset"]),
+        (["--clock-offset", "nan"], ["--clock-offset"]),
+        (["--announce-port", "0"], ["--announce-port"]),
+        (["--event-ca", "no-such-file"], ["--event-ca", "no-such-file"]),
+    ],
+)
+def test_wrong_character_is_exit_2_with_what_there_is(run, arguments, words):
+    code, output, errors = run("--port", "0", *arguments).end(0)
+    assert (code, output) == (2, "")
+    assert "Traceback" not in errors
+    for word in words:
+        assert word in errors

@@ -220,7 +220,8 @@ def assert_fault(answer, status, subcode):
     assert answer.text("Text")
 
 
-def test_subscribe_is_not_supported_and_no_violation(device):
+def test_server_without_events_does_not_support_subscribe_and_sees_no_violation(start_server, connect):
+    device = connect(start_server(has_events=False))
     assert_fault(device.post(device.service, eventing(device)), 400, "ActionNotSupported")
     assert device.server.report().violations == ()
 

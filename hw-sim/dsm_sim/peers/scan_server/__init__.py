@@ -4,10 +4,11 @@
 ``async with ScanServer(options) as server`` in the running event loop.
 """
 
+from dsm_sim.certificate_kinds import CERTIFICATE_KINDS, CertificateKind
+from dsm_sim.peers.scan_server.answers import Answer, Hangup
+from dsm_sim.peers.scan_server.happenings import Happening
 from dsm_sim.peers.scan_server.misbehaviour import (
-    ANY,
     Action,
-    Answer,
     AnswerBody,
     AnswerFault,
     AnswerOversized,
@@ -15,22 +16,43 @@ from dsm_sim.peers.scan_server.misbehaviour import (
     AnswerStatus,
     CloseBefore,
     CutAnswer,
-    Fault,
-    Hangup,
+    DelayEvent,
+    DropEvent,
+    DuplicateEvent,
+    EndSubscription,
+    EventAction,
+    FollowAnswer,
     LoseAnswer,
+    MalformEvent,
+    OvertakeAnswer,
     ReadSlowly,
     ResetInBody,
     Stall,
+    SwapEvent,
+    UnknownJob,
+    WrongNamespace,
     WrongRelatesTo,
 )
-from dsm_sim.peers.scan_server.options import Happening, ScanServerOptions
-from dsm_sim.peers.scan_server.report import DocumentReport, FilterReport, JobReport, Report
-from dsm_sim.peers.scan_server.rules import Violation
+from dsm_sim.peers.scan_server.notifier import SinkOptions
+from dsm_sim.peers.scan_server.options import ScanServerOptions
+from dsm_sim.peers.scan_server.personalities import PERSONALITIES, Personality, personality
+from dsm_sim.peers.scan_server.plan import ANY, Fault, PlannedFault, read_fault
+from dsm_sim.peers.scan_server.report import (
+    DocumentReport,
+    FilterReport,
+    JobReport,
+    Report,
+    SubscriptionReport,
+)
+from dsm_sim.peers.scan_server.rules import RULES, Rule, Violation
 from dsm_sim.peers.scan_server.running import RunningScanServer, running_scan_server
 from dsm_sim.peers.scan_server.server import ScanServer
 
 __all__ = [
     "ANY",
+    "CERTIFICATE_KINDS",
+    "PERSONALITIES",
+    "RULES",
     "Action",
     "Answer",
     "AnswerBody",
@@ -38,23 +60,42 @@ __all__ = [
     "AnswerOversized",
     "AnswerSlowly",
     "AnswerStatus",
+    "CertificateKind",
     "CloseBefore",
     "CutAnswer",
+    "DelayEvent",
     "DocumentReport",
+    "DropEvent",
+    "DuplicateEvent",
+    "EndSubscription",
+    "EventAction",
     "Fault",
     "FilterReport",
+    "FollowAnswer",
     "Hangup",
     "Happening",
     "JobReport",
     "LoseAnswer",
+    "MalformEvent",
+    "OvertakeAnswer",
+    "Personality",
+    "PlannedFault",
     "ReadSlowly",
     "Report",
     "ResetInBody",
+    "Rule",
     "RunningScanServer",
     "ScanServer",
     "ScanServerOptions",
+    "SinkOptions",
     "Stall",
+    "SubscriptionReport",
+    "SwapEvent",
+    "UnknownJob",
     "Violation",
+    "WrongNamespace",
     "WrongRelatesTo",
+    "personality",
+    "read_fault",
     "running_scan_server",
 ]

@@ -6,19 +6,22 @@ HTTP syntax is h11's. Source: RFC 9112.
 from __future__ import annotations
 
 import asyncio
+import datetime
 import hashlib
 import http
 import logging
 import re
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import format_datetime
 from typing import Final
 
 import h11
 
-from dsm_sim.peers.scan_server.misbehaviour import Answer, Hangup
+from dsm_sim.peers.scan_server.answers import Answer, Hangup
 
 _LOG: Final = logging.getLogger(__name__)
 READ_OCTETS: Final = 262_144
@@ -79,6 +82,17 @@ class Request:
     #: The connection is reset when so many octets of the body have arrived.
     reset_after: int | None = None
     octets: int = 0
+    #: What it turned out to be; "" and 0 until that is known.
+    operation: str = ""
+    job_token: str = ""
+    document_id: int = 0
+    #: Of the answer; 0 without one.
+    status: int = 0
+    #: Called when the request is over, answered or not.
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
+    #: Seconds of CLOCK_MONOTONIC: the head had arrived, the body was complete.
+    head_s: float = field(default_factory=time.monotonic)
+    body_s: float | None = None
     _done: bool = field(default=False)
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -86,6 +100,8 @@ class Request:
         while not self._done:
             data = await self._next(self.pace)
             self._done = not data
+            if self._done:
+                self.body_s = time.monotonic()
             self.octets += len(data)
             if self.reset_after is not None and self.octets >= self.reset_after:
                 raise Hangup(is_reset=True)
@@ -111,6 +127,7 @@ class Listener:
     respond_malformed: Callable[[MalformedRequest], Answer]
     incomplete: Callable[[], None]
     monotonic: Callable[[], float]
+    now: Callable[[], datetime.datetime]
     read_rate: int | None
     idle_timeout_s: float
 
@@ -151,17 +168,25 @@ class Connection:
             request = await self._request()
             if request is None:
                 return False
-            answer = await self._listener.respond(request)
-            await request.drain()
+            await self._answer(request)
         except MalformedRequest as problem:
             await self._deliver(self._listener.respond_malformed(problem))
             return False
-        await self._deliver(answer)
         if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
             return False
         self._raw_head = bytearray(self._http.trailing_data[0])
         self._http.start_next_cycle()
         return True
+
+    async def _answer(self, request: Request) -> None:
+        try:
+            answer = await self._listener.respond(request)
+            await request.drain()
+            await self._deliver(answer)
+            request.status = answer.status
+        finally:
+            for each in request.afterwards:
+                each()
 
     # ------------------------------------------------------------------------------------------ read
 
@@ -236,7 +261,8 @@ class Connection:
             raise Hangup
 
     def _render(self, answer: Answer) -> bytes:
-        headers = [*answer.headers, ("Content-Length", str(len(answer.body)))]
+        date = format_datetime(self._listener.now().astimezone(datetime.UTC), usegmt=True)
+        headers = [*answer.headers, ("Date", date), ("Content-Length", str(len(answer.body)))]
         head = self._http.send(
             h11.Response(status_code=answer.status, headers=headers, reason=_reason(answer.status))
         )

@@ -45,6 +45,10 @@ class Identity:
         return f"{SCAN_SERVER_PATH}/{self.processing_id}"
 
     @property
+    def processing_address(self) -> str:
+        return f"{self.base}{self.processing_path}"
+
+    @property
     def configuration_path(self) -> str:
         return f"{SCAN_SERVER_PATH}/{self.configuration_id}"
 

@@ -18,7 +18,6 @@ from dsm_sim.peers.scan_server import rules
 from dsm_sim.peers.scan_server.names import (
     ANONYMOUS,
     DISCOVERY,
-    FAULT,
     PREFIXES,
     PROBE,
     SOAP,
@@ -38,11 +37,12 @@ _REMEMBERED_IDS: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A request: addressing headers (white space trimmed) and the element in its body, if any."""
+    """A request: its header, what addressing says in it (white space trimmed), and the body's element, if any."""
 
     action: str
     to: str
     message_id: str
+    header: etree._Element
     body: etree._Element | None
 
     @property
@@ -120,7 +120,7 @@ def read(root: etree._Element, url: str, seen: SeenIds | None, notes: Notes) -> 
     elements = list(body.iterchildren(tag=etree.Element))
     if len(elements) > 1:
         notes.record(rules.SOAP_STRUCTURE, f"{len(elements)} elements in the body")
-    return Message(action, to, message_id, elements[0] if elements else None)
+    return Message(action, to, message_id, header, elements[0] if elements else None)
 
 
 def _structure(root: etree._Element, notes: Notes) -> tuple[etree._Element, etree._Element]:
@@ -191,11 +191,13 @@ def write(
     relates_to: str,
     body: etree._Element | None,
     header_blocks: Sequence[etree._Element] = (),
+    *,
+    to: str = ANONYMOUS,
 ) -> bytes:
-    """The answer to the message ``relates_to`` ("" where it had no id)."""
+    """The answer to the message ``relates_to``; "" where that had no id, or where this answers nothing."""
     envelope = etree.Element(tag(SOAP, "Envelope"), nsmap=PREFIXES)
     header = etree.SubElement(envelope, tag(SOAP, "Header"))
-    _block(header, "To", ANONYMOUS)
+    _block(header, "To", to)
     _block(header, "Action", action)
     _block(header, "MessageID", f"urn:uuid:{uuid.uuid4()}")
     if relates_to:
@@ -225,4 +227,4 @@ def write_fault(problem: SoapFault, relates_to: str) -> bytes:
     text.text = problem.reason
     if problem.detail is not None:
         etree.SubElement(element, tag(SOAP, "Detail")).append(problem.detail)
-    return write(FAULT, relates_to, element)
+    return write(problem.action, relates_to, element)

@@ -23,6 +23,8 @@ from dsm_sim.peers.scan_server.processes import Instructions
 class JobState(enum.Enum):
     CREATING = "Creating"
     PENDING = "Pending"
+    #: Processing is about to begin; seen in events only.
+    STARTED = "Started"
     PROCESSING = "Processing"
     ABORTED = "Aborted"
     CANCELED = "Canceled"
@@ -32,7 +34,8 @@ class JobState(enum.Enum):
 #: Which state may follow which; the final ones have no successor.
 TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = {
     JobState.CREATING: frozenset({JobState.PENDING, JobState.ABORTED, JobState.CANCELED, JobState.COMPLETED}),
-    JobState.PENDING: frozenset({JobState.PROCESSING, JobState.CANCELED}),
+    JobState.PENDING: frozenset({JobState.STARTED, JobState.CANCELED}),
+    JobState.STARTED: frozenset({JobState.PROCESSING}),
     JobState.PROCESSING: frozenset({JobState.CANCELED, JobState.COMPLETED, JobState.ABORTED}),
     JobState.ABORTED: frozenset(),
     JobState.CANCELED: frozenset(),
@@ -67,6 +70,20 @@ class SystemClock:
 
 
 @dataclass(frozen=True)
+class ShiftedClock:
+    """A clock that is ``offset_s`` fast (negative: slow). Only its dates are wrong, not its seconds."""
+
+    clock: Clock
+    offset_s: float
+
+    def monotonic(self) -> float:
+        return self.clock.monotonic()
+
+    def now(self) -> datetime.datetime:
+        return self.clock.now() + datetime.timedelta(seconds=self.offset_s)
+
+
+@dataclass(frozen=True)
 class Document:
     """An image file as it was received."""
 
@@ -87,8 +104,14 @@ class FilterRun:
     config: etree._Element | None
     state: FilterState = FilterState.PENDING
     reason: str = ""
-    #: What was delivered where.
-    targets: list[Path] = field(default_factory=list)
+    #: What went wrong, for people.
+    detail: str = ""
+    #: What was delivered where: files, and URLs of what is elsewhere.
+    targets: list[Path | str] = field(default_factory=list)
+
+    @property
+    def is_at_work(self) -> bool:
+        return self.state is FilterState.PROCESSING
 
 
 @dataclass
@@ -108,6 +131,7 @@ class Job:
     state: JobState = JobState.CREATING
     reason: str = "None"
     completed: datetime.datetime | None = None
+    is_forgotten: bool = False
     #: Monotonic, of a cancelled job.
     cancelled_at: float = 0.0
     documents: list[Document] = field(default_factory=list)
@@ -140,17 +164,39 @@ class Job:
 
 @dataclass
 class JobBook:
-    """All jobs of a server. ``timeout_s`` runs from the last message of a job that is still being created."""
+    """All jobs of a server. ``timeout_s`` runs from the last message of a job that is still being created.
+
+    Finished jobs stay known: the newest ``history``, for ``history_s`` (None: without end). How many a server
+    keeps is its own affair (MS-BDSRR 3.2.4.5). A forgotten one is still in the report, but no client finds it.
+    """
 
     clock: Clock
     timeout_s: float
+    history: int = 100
+    history_s: float | None = None
     jobs: dict[str, Job] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Job]:
         return iter(self.jobs.values())
 
     def find(self, token: str) -> Job | None:
-        return self.jobs.get(token)
+        self._trim()
+        job = self.jobs.get(token)
+        return None if job is None or job.is_forgotten else job
+
+    def forget(self) -> None:
+        """All of them, as by a server that lost its memory."""
+        for job in self:
+            job.is_forgotten = True
+
+    def _trim(self) -> None:
+        finished = [job for job in self if job.completed and not job.is_forgotten]
+        finished.sort(key=lambda job: job.completed or job.created, reverse=True)
+        oldest = datetime.timedelta.max if self.history_s is None else datetime.timedelta(seconds=self.history_s)
+        now = self.clock.now()
+        for place, job in enumerate(finished):
+            is_old = job.completed is not None and now - job.completed > oldest
+            job.is_forgotten = is_old or place >= self.history
 
     def open(
         self, *, user_sid: str, user: str, psp: tuple[str, str], instructions: Instructions, identity: str
@@ -178,4 +224,5 @@ class JobBook:
     def overdue(self) -> list[Job]:
         """The jobs whose time is up."""
         limit = self.clock.monotonic() - self.timeout_s
-        return [job for job in self if job.state is JobState.CREATING and job.heard_at <= limit]
+        waiting = (job for job in self if job.state is JobState.CREATING and not job.is_forgotten)
+        return [job for job in waiting if job.heard_at <= limit]

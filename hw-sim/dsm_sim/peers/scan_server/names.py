@@ -28,6 +28,9 @@ EMLF: Final = f"{_FILTER}/email"
 FSF: Final = f"{_FILTER}/fileshare"
 SPF: Final = f"{_FILTER}/sharepoint"
 
+#: The namespace of WS-DSP in some of its own published fault examples.
+FORMER_DSP: Final = "http://schemas.microsoft.com/windows/2008/02/wdp/repository/processing"
+
 PREFIXES: Final = {"soap": SOAP, "wsa": WSA, "wsd": WSD, "wsdp": WSDP, "wsx": WSX, "wse": WSE, "dsp": DSP}
 
 ANONYMOUS: Final = f"{WSA}/role/anonymous"
@@ -43,6 +46,16 @@ SEND: Final = f"{DSP}/SendImage"
 END: Final = f"{DSP}/EndPostScanJob"
 CANCEL: Final = f"{DSP}/CancelPostScanJob"
 QUERY: Final = f"{DSP}/GetPostScanJobElements"
+
+SUBSCRIBE: Final = f"{WSE}/Subscribe"
+RENEW: Final = f"{WSE}/Renew"
+GET_STATUS: Final = f"{WSE}/GetStatus"
+UNSUBSCRIBE: Final = f"{WSE}/Unsubscribe"
+SUBSCRIPTION_END: Final = f"{WSE}/SubscriptionEnd"
+PUSH: Final = f"{WSE}/DeliveryModes/Push"
+ACTION_DIALECT: Final = f"{WSDP}/Action"
+STATUS_EVENT: Final = f"{DSP}/PostScanJobStatusEvent"
+END_EVENT: Final = f"{DSP}/PostScanJobEndStateEvent"
 
 SCAN_SERVER_PATH: Final = "/ScanServer"
 #: Where hosts built on Windows' WSDAPI answer a directed probe.

@@ -20,10 +20,11 @@ from dsm_sim.peers.scan_server import rules
 from dsm_sim.peers.scan_server.envelope import Message, text_of
 from dsm_sim.peers.scan_server.filters import is_known
 from dsm_sim.peers.scan_server.images import FORMATS, ImageError, ImageFacts, inspect
-from dsm_sim.peers.scan_server.job_elements import ELEMENTS
+from dsm_sim.peers.scan_server.job_elements import ELEMENTS, Say
 from dsm_sim.peers.scan_server.jobs import Document, Job, JobBook, JobState
 from dsm_sim.peers.scan_server.names import CANCEL, CREATE, DSP, END, QUERY, SEND, tag
 from dsm_sim.peers.scan_server.package import Attachment, Package
+from dsm_sim.peers.scan_server.personalities import Personality
 from dsm_sim.peers.scan_server.processes import Instructions, StoredProcess, matching_process, read_instructions
 from dsm_sim.peers.scan_server.refusals import HttpRefusal, fault, invalid, token_not_found
 from dsm_sim.peers.scan_server.rules import Notes
@@ -32,6 +33,7 @@ from dsm_sim.peers.scan_server.schemas import message_error
 ACTIONS: Final = frozenset({CREATE, SEND, END, CANCEL, QUERY})
 _SID: Final = re.compile(r"S-1-(\d{1,10}|0x[0-9a-fA-F]{9,12})(-\d{1,10}){1,15}")
 _GUID: Final = re.compile(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}")
+_ANY_GUID: Final = re.compile(_GUID.pattern, re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class ProcessingService:
     """
 
     book: JobBook
+    personality: Personality
     incoming: Path
     processes: Path | None
     users: Mapping[str, str]
@@ -119,6 +122,7 @@ class ProcessingService:
         image = package.image_of(body, request.notes)
         document = self._accept(job, request.notes, body, image)
         job.documents.append(document)
+        request.notes.document_id = document.document_id
         self.on_page(job, document)
         return _answer("SendImageResponse")
 
@@ -145,7 +149,9 @@ class ProcessingService:
         answer = _answer("GetPostScanJobElementsResponse")
         elements = etree.SubElement(answer, tag(DSP, "JobElements"))
         for name in body.iter(tag(DSP, "Name")):
-            elements.append(_element_data(job, name))
+            data = _element_data(job, name, self.personality.say)
+            if len(data) or not self.personality.skips_unknown_names:
+                elements.append(data)
         return answer
 
     # ---------------------------------------------------------------------------------------- create
@@ -159,7 +165,8 @@ class ProcessingService:
     def _stored(self, notes: Notes, identifier: str, requested: etree._Element) -> StoredProcess | None:
         if self.processes is None:
             return None
-        process, problem = matching_process(self.processes, identifier, requested)
+        permits = self.personality.knows_extensions
+        process, problem = matching_process(self.processes, identifier, requested, knows_extensions=permits)
         if process is None:
             notes.record(rules.INSTRUCTIONS_EQUAL, problem)
             raise invalid(problem, requested)
@@ -214,6 +221,9 @@ class ProcessingService:
         request.notes.job_token = token
         job = self.book.find(token)
         if job is None:
+            is_odd = not _ANY_GUID.fullmatch(token)
+            if is_odd and request.message.action in self.personality.unavailable_for_odd_tokens:
+                raise fault("wsa:EndpointUnavailable", "The endpoint is not available.")
             raise token_not_found(token)
         self.book.heard_from(job)
         return job
@@ -252,7 +262,7 @@ def _text(body: etree._Element, local: str) -> str:
     return body.findtext(tag(DSP, local)) or ""
 
 
-def _element_data(job: Job, asked: etree._Element) -> etree._Element:
+def _element_data(job: Job, asked: etree._Element, say: Say) -> etree._Element:
     """The answer to one asked name, under the prefix that it was asked with."""
     name = text_of(asked)
     prefix, colon, local = name.rpartition(":")
@@ -262,5 +272,5 @@ def _element_data(job: Job, asked: etree._Element) -> etree._Element:
     data.set(tag(DSP, "Name"), f"dsp:{local}" if namespace == DSP else name)
     data.set(tag(DSP, "Valid"), "true" if build else "false")
     if build:
-        data.append(build(job))
+        data.append(build(job, say))
     return data

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +51,7 @@ class StoredProcess:
     name: str
     identifier: str
     root: etree._Element
+    knows_extensions: bool = True
 
     @property
     def instructions(self) -> etree._Element:
@@ -62,7 +63,9 @@ class StoredProcess:
     def permits(self, name: str) -> bool:
         """Whether the extension element ``spx:name`` is true, in the process or in its instructions."""
         places = (self.root, self.instructions)
-        return any(_text(place.find(tag(SPX, name))).strip() in _TRUE for place in places)
+        return self.knows_extensions and any(
+            _text(place.find(tag(SPX, name))).strip() in _TRUE for place in places
+        )
 
     def difference(self, requested: etree._Element) -> str:
         """Where requested instructions depart from the stored ones; "" where they do not."""
@@ -101,17 +104,20 @@ def _identifier(root: etree._Element) -> str:
     return re.sub(r"[\s{}]", "", str(found)).upper()
 
 
-def matching_process(folder: Path, identifier: str, requested: etree._Element) -> tuple[StoredProcess | None, str]:
+def matching_process(
+    folder: Path, identifier: str, requested: etree._Element, *, knows_extensions: bool = True
+) -> tuple[StoredProcess | None, str]:
     """The stored process that a request is made from, else None and why there is none.
 
-    The folder is read anew each time, as the server compares with the current version.
+    The folder is read anew each time, as the server compares with the current version. Where the server does not
+    know the extensions, nothing may differ that they would permit.
     """
     stored, _ = load_processes(folder)
     named = [process for process in stored if process.identifier == identifier.strip("{}").upper()]
     candidates = named or [process for process in stored if not process.identifier]
     problem = f"No scan process has the identifier {identifier}."
     for process in candidates:
-        difference = process.difference(requested)
+        difference = replace(process, knows_extensions=knows_extensions).difference(requested)
         if not difference:
             return process, ""
         problem = f"The instructions are not those of {process.name}: {difference}."

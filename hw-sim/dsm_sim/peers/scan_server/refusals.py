@@ -9,11 +9,11 @@ from typing import Final
 
 from lxml import etree
 
-from dsm_sim.peers.scan_server.names import DSP, WSA, tag
+from dsm_sim.peers.scan_server.names import DSP, FAULT, FORMER_DSP, WSA, WSDP, WSE, tag
 
-_PREFIXES: Final = {"dsp": DSP, "wsa": WSA}
-#: The fault code that goes with each subcode.
-_CODES: Final = {
+_PREFIXES: Final = {"dsp": DSP, "former": FORMER_DSP, "wsa": WSA, "wsdp": WSDP, "wse": WSE}
+#: The published subcodes, each with the fault code that goes with it.
+CODES: Final = {
     "dsp:InvalidArgs": "Sender",
     "dsp:OperationFailed": "Receiver",
     "dsp:ServerErrorTemporaryError": "Receiver",
@@ -26,6 +26,15 @@ _CODES: Final = {
     "wsa:EndpointUnavailable": "Receiver",
     "wsa:InvalidMessageInformationHeader": "Sender",
     "wsa:MessageInformationHeaderRequired": "Sender",
+    "wse:DeliveryModeRequestedUnavailable": "Sender",
+    "wse:InvalidExpirationTime": "Sender",
+    "wse:UnsupportedExpirationType": "Sender",
+    "wse:FilteringNotSupported": "Sender",
+    "wse:FilteringRequestedUnavailable": "Sender",
+    "wse:EventSourceUnableToProcess": "Receiver",
+    "wse:UnableToRenew": "Receiver",
+    "wse:InvalidMessage": "Sender",
+    "wsdp:FilterActionNotSupported": "Sender",
 }
 
 
@@ -52,10 +61,15 @@ class SoapFault(Exception):
         """400 where the sender is to blame, else 500."""
         return 400 if self.code == "Sender" else 500
 
+    @property
+    def action(self) -> str:
+        """The action of its envelope: DPWS has one of its own (DPWS 1.0, 6)."""
+        return f"{WSDP}/fault" if self.subcode.startswith("wsdp:") else FAULT
+
 
 def fault(subcode: str, reason: str, detail: etree._Element | None = None) -> SoapFault:
     """The fault of a published subcode, with the code that belongs to it (``Receiver`` if unknown)."""
-    return SoapFault(_CODES.get(subcode, "Receiver"), subcode, reason, detail)
+    return SoapFault(CODES.get(subcode, "Receiver"), subcode, reason, detail)
 
 
 def invalid(reason: str, argument: etree._Element | None = None) -> SoapFault:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dsm_sim.peers.scan_server.jobs import Document, FilterRun, Job
 from dsm_sim.peers.scan_server.rules import Violation
+from dsm_sim.peers.scan_server.subscriptions import Subscription
 
 
 @dataclass
@@ -42,10 +43,17 @@ class DocumentReport:
 
 @dataclass(frozen=True)
 class FilterReport:
+    """``detail`` says for people what ``reason`` says for programs.
+
+    ``places`` are URLs of what was not delivered into files.
+    """
+
     dialect: str
     state: str
     reason: str
+    detail: str
     files: tuple[Path, ...]
+    places: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,8 @@ class JobReport:
     psp_name: str
     created: datetime.datetime
     completed: datetime.datetime | None
+    #: Whether clients are told that there is no such job.
+    is_forgotten: bool
     octets: int
     documents: tuple[DocumentReport, ...]
     filters: tuple[FilterReport, ...]
@@ -69,6 +79,23 @@ class JobReport:
     def files(self) -> tuple[Path, ...]:
         """Everything that the filters wrote, in order."""
         return tuple(path for run in self.filters for path in run.files)
+
+
+@dataclass(frozen=True)
+class SubscriptionReport:
+    """One subscriber. ``ended`` says how the subscription came to its end, "" while it lives.
+
+    ``sent`` and ``failed`` count events, not tries. ``actions`` are the last segments.
+    """
+
+    identifier: str
+    notify_to: str
+    end_to: str
+    actions: tuple[str, ...]
+    granted_s: float
+    ended: str
+    sent: int
+    failed: int
 
 
 @dataclass(frozen=True)
@@ -81,6 +108,9 @@ class Report:
     incomplete_requests: int
     requests: Mapping[str, int]
     jobs: tuple[JobReport, ...]
+    subscriptions: tuple[SubscriptionReport, ...]
+    events_sent: int
+    events_failed: int
     violations_total: int
     violations: tuple[Violation, ...]
 
@@ -98,6 +128,9 @@ class Report:
         yield f"received {len(self.jobs)} job(s), {pages} image(s), {octets:,} bytes; output in {self.output}"
         for job in self.jobs:
             yield from _job_lines(job)
+        if self.subscriptions:
+            failed = f", {self.events_failed} could not be delivered" if self.events_failed else ""
+            yield f"{len(self.subscriptions)} subscription(s), {self.events_sent} event(s) sent{failed}"
         yield f"{self.violations_total} rule violation(s)"
         for violation in self.violations:
             where = f" ({violation.detail})" if violation.detail else ""
@@ -113,8 +146,9 @@ def _job_lines(job: JobReport) -> Iterable[str]:
     )
     for run in job.filters:
         folders = sorted({str(path.parent) for path in run.files})
-        reason = f" ({run.reason})" if run.reason else ""
-        yield f"    {run.dialect.rpartition('/')[2]}: {run.state}{reason} {' '.join(folders)}".rstrip()
+        reason = f" ({': '.join(filter(None, (run.reason, run.detail)))})" if run.reason else ""
+        where = " ".join([*folders, *run.places])
+        yield f"    {run.dialect.rpartition('/')[2]}: {run.state}{reason} {where}".rstrip()
 
 
 def job_report(job: Job) -> JobReport:
@@ -128,9 +162,23 @@ def job_report(job: Job) -> JobReport:
         psp_name=job.psp_name,
         created=job.created,
         completed=job.completed,
+        is_forgotten=job.is_forgotten,
         octets=job.octets,
         documents=tuple(map(_document_report, job.documents)),
         filters=tuple(map(_filter_report, job.filters)),
+    )
+
+
+def subscription_report(subscription: Subscription) -> SubscriptionReport:
+    return SubscriptionReport(
+        identifier=subscription.identifier,
+        notify_to=subscription.notify_to.address,
+        end_to=subscription.end_to.address if subscription.end_to else "",
+        actions=tuple(sorted(action.rpartition("/")[2] for action in subscription.actions)),
+        granted_s=subscription.granted_s,
+        ended=subscription.ended,
+        sent=subscription.sent,
+        failed=subscription.failed,
     )
 
 
@@ -150,7 +198,9 @@ def _document_report(document: Document) -> DocumentReport:
 
 
 def _filter_report(run: FilterRun) -> FilterReport:
-    return FilterReport(run.dialect, run.state.value, run.reason, tuple(run.targets))
+    files = tuple(place for place in run.targets if isinstance(place, Path))
+    places = tuple(place for place in run.targets if isinstance(place, str))
+    return FilterReport(run.dialect, run.state.value, run.reason, run.detail, files, places)
 
 
 def _plain(value: object) -> object:

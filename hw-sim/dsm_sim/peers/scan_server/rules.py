@@ -175,6 +175,36 @@ JOB_OWNER: Final = Rule(
     "job-owner", "The identity that created a job sends, ends and cancels it", "WS-DSP CancelPostScanJob"
 )
 
+# -------------------------------------------------------------------------------------------- eventing
+WSE_OUTLINE: Final = Rule("wse-outline", "The body of an eventing request follows its outline", "WS-Eventing 3")
+WSE_DELIVERY: Final = Rule("wse-delivery", "Events are asked for by Push", "WS-Eventing 3.1; DPWS 1.0, 6.1")
+WSE_ENDPOINTS: Final = Rule(
+    "wse-endpoints", "NotifyTo and EndTo are http or https URLs", "WS-Eventing 3.1; DPWS 1.0, 6.1"
+)
+WSE_EXPIRES: Final = Rule(
+    "wse-expires", "Expires is a duration or a point in time, and in the future", "WS-Eventing 3.1, 3.2"
+)
+WSE_DURATION: Final = Rule(
+    "wse-duration", "Expires is a duration: no clock is needed to read it", "DPWS 1.0, 6.2", "should"
+)
+WSE_FILTER: Final = Rule(
+    "wse-filter", "The filter is of the dialect Action and names events of this service", "DPWS 1.0, 6.1.1"
+)
+WSE_MANAGER: Final = Rule(
+    "wse-manager",
+    "Renew, GetStatus and Unsubscribe go to the subscription's manager with all its reference parameters",
+    "WS-Eventing 3; WS-Addressing 2.3",
+)
+EVENT_ANSWER: Final = Rule(
+    "event-answer",
+    "An event is answered with 202 and an empty body",
+    "SOAP 1.2 Part 2, 7.5.1; WS-Eventing 4",
+    "should",
+)
+
+#: All of them, by name.
+RULES: Final = {rule.name: rule for rule in tuple(globals().values()) if isinstance(rule, Rule)}
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
@@ -208,6 +238,8 @@ class Notes:
 
     operation: str = ""
     job_token: str = ""
+    #: Of an image that was accepted.
+    document_id: int = 0
     found: list[tuple[Rule, str]] = field(default_factory=list)
 
     def record(self, rule: Rule, detail: str = "") -> None:

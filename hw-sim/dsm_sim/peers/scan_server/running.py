@@ -26,6 +26,7 @@ class RunningScanServer:
         self.port: int = server.port
         self.fqdn: str = server.fqdn
         self.address: str = server.address
+        self.web_address: str = server.web_address
         self.ca_file: Path = server.ca_file
         self.output: Path = server.output
 
@@ -35,12 +36,24 @@ class RunningScanServer:
         return self.report().jobs
 
     def report(self) -> Report:
-        """Everything received so far, after the filters of ended jobs have run."""
+        """Everything so far, after the filters of ended jobs have run and events have had a second to arrive."""
         return self._ask(self._settled_report())
 
     def expire_jobs(self) -> None:
         """Looks at the clock now instead of within the next second."""
         self._ask(self._call(self._server.expire_jobs))
+
+    def stop(self) -> None:
+        """Listens no more and breaks off every connection, until :meth:`start`; the port stays its own."""
+        self._ask(self._server.stop())
+
+    def start(self) -> None:
+        """Listens again. Raises OSError where the port is taken."""
+        self._ask(self._server.start())
+
+    def restart(self, *, remember: bool, orderly: bool = False) -> None:
+        """See :meth:`ScanServer.restart`."""
+        self._ask(self._server.restart(remember=remember, orderly=orderly))
 
     async def _settled_report(self) -> Report:
         await self._server.settle()

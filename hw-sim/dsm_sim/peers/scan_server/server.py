@@ -1,38 +1,39 @@
-"""The simulated scan server as a whole: sockets, TLS, clock, jobs, report."""
+"""The simulated scan server as a whole: its jobs, subscribers and report, and when it listens."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-import ssl
+import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from dsm_sim.certificates import Credentials, open_authority
-from dsm_sim.peers.scan_server.connection import READ_OCTETS, Connection, Listener
+from dsm_sim.peers.scan_server import happenings
+from dsm_sim.peers.scan_server.connection import Listener, Request
 from dsm_sim.peers.scan_server.discovery import Identity
 from dsm_sim.peers.scan_server.envelope import SeenIds
-from dsm_sim.peers.scan_server.jobs import Document, Job, JobBook, JobState
-from dsm_sim.peers.scan_server.misbehaviour import Plan
+from dsm_sim.peers.scan_server.eventing import EventingService
+from dsm_sim.peers.scan_server.events import EventSource
+from dsm_sim.peers.scan_server.jobs import Clock, Document, Job, JobBook, JobState, ShiftedClock
+from dsm_sim.peers.scan_server.listening import Listening
 from dsm_sim.peers.scan_server.operations import ProcessingService
 from dsm_sim.peers.scan_server.options import ScanServerOptions
-from dsm_sim.peers.scan_server.processing import TIMED_OUT, process
-from dsm_sim.peers.scan_server.report import JobReport, Report, Traffic, job_report
+from dsm_sim.peers.scan_server.plan import Plan
+from dsm_sim.peers.scan_server.processing import TIMED_OUT, Processor
+from dsm_sim.peers.scan_server.report import JobReport, Report, Traffic, job_report, subscription_report
 from dsm_sim.peers.scan_server.rules import Notes, Violations
-from dsm_sim.peers.scan_server.site import Site, SiteSettings
-from dsm_sim.peers.scan_server.sockets import (
-    LOOPBACK_ADDRESSES,
-    SLOW_BUFFER,
-    Datagrams,
-    bind_sockets,
-    own_addresses,
-)
+from dsm_sim.peers.scan_server.site import Site, site_settings
+from dsm_sim.peers.scan_server.sockets import Port
+from dsm_sim.peers.scan_server.subscriptions import Subscriptions
+from dsm_sim.peers.scan_server.tls import own_credentials, tls_context
+from dsm_sim.peers.scan_server.web import WebPage
 
-_LOOPBACK: Final = frozenset({"localhost", *LOOPBACK_ADDRESSES})
 _TICK_S: Final = 1.0
+#: What events may take before a report is made without them.
+_EVENTS_S: Final = 1.0
 
 
 class ScanServer:
@@ -47,12 +48,25 @@ class ScanServer:
         self.port = 0
         self.fqdn = options.names[0]
         self._incoming = self.output / "incoming"
+        self._clock: Clock = ShiftedClock(options.clock, options.clock_offset_s)
         self._violations = Violations()
         self._traffic = Traffic()
-        self._book = JobBook(options.clock, options.job_timeout_s)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._book = JobBook(self._clock, options.job_timeout_s, options.job_history, options.job_history_s)
+        self._seen = SeenIds()
+        self._plan = Plan(options.plan)
+        self._listening: Listening | None = None
+        self._web = WebPage(self) if options.web_port is not None else None
         self._processing: set[asyncio.Task[None]] = set()
-        self._tls_folder = (options.tls or self.output / "tls").absolute()
+        self._events = self._make_events()
+        self._processor = Processor(
+            out=self.output,
+            incoming=self._incoming,
+            clock=self._clock,
+            targets=options.targets,
+            troubles=options.filter_troubles,
+            keeps_images=options.web_port is not None,
+            on_job=self._on_job,
+        )
 
     # ------------------------------------------------------------------------------------ what it is
 
@@ -67,12 +81,18 @@ class ScanServer:
         return self._credentials.ca
 
     @property
+    def web_address(self) -> str:
+        """The URL of the page for a browser, "" without one."""
+        return self._web.address if self._web else ""
+
+    @property
     def jobs(self) -> tuple[JobReport, ...]:
         """All jobs, oldest first, as they stand now."""
         return tuple(map(job_report, self._book))
 
     def report(self) -> Report:
         """Everything received so far."""
+        subscriptions = tuple(map(subscription_report, self._events.subscriptions))
         return Report(
             address=self.address,
             output=self.output,
@@ -80,168 +100,193 @@ class ScanServer:
             incomplete_requests=self._traffic.incomplete,
             requests=dict(self._traffic.requests),
             jobs=self.jobs,
+            subscriptions=subscriptions,
+            events_sent=sum(each.sent for each in subscriptions),
+            events_failed=sum(each.failed for each in subscriptions),
             violations_total=self._violations.total,
             violations=tuple(self._violations.kept),
         )
 
+    def document(self, token: str, document_id: int) -> Document | None:
+        """A received image of any job, whether it is still remembered or not."""
+        job = self._book.jobs.get(token)
+        documents = job.documents if job else []
+        return next((each for each in documents if each.document_id == document_id), None)
+
     async def settle(self) -> None:
-        """Waits until every ended job has gone through its filters."""
+        """Waits until every ended job has gone through its filters, and a little for events on their way."""
         while self._processing:
             await asyncio.wait(self._processing)
+        await self._events.settle(_EVENTS_S)
 
     # ---------------------------------------------------------------------------------- start, stop
 
     async def __aenter__(self) -> Self:
         self._incoming.mkdir(parents=True, exist_ok=True)
-        self._credentials = self._own_credentials()
-        tcp, udp = bind_sockets(self.options)
-        self.port = tcp.getsockname()[1]
-        self._identity = Identity(
-            base=f"https://{self.fqdn}:{self.port}",
-            processing_id=self.options.processing_id or uuid.uuid4(),
-            configuration_id=self.options.configuration_id or uuid.uuid4(),
-        )
-        self._site = self._make_site()
-        self._listener = self._make_listener()
-        loop = asyncio.get_running_loop()
-        limit = SLOW_BUFFER if self.options.read_rate else READ_OCTETS
-        self._server = await asyncio.start_server(self._connected, sock=tcp, ssl=self._tls_context(), limit=limit)
-        self._datagrams = None
-        if udp:
-            self._datagrams, _ = await loop.create_datagram_endpoint(
-                lambda: Datagrams(self._site.datagram), sock=udp
-            )
-        self._ticker = loop.create_task(self._tick())
+        self._credentials = own_credentials(self.options)
+        options = self.options
+        self._port = Port(options.host, options.port, has_udp=options.probe_by_udp)
+        self.port = self._port.number
+        self._identity = self._new_identity(options.processing_id, options.configuration_id)
+        try:
+            await self.start()
+            if self._web:
+                await self._web.start()
+        except BaseException:
+            await self.stop()
+            self._port.close()
+            raise
+        self._ticker = asyncio.get_running_loop().create_task(self._tick())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.close()
-        if self._datagrams:
-            self._datagrams.close()
         self._ticker.cancel()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, self._ticker, return_exceptions=True)
+        await asyncio.gather(self._ticker, return_exceptions=True)
+        if self._web:
+            await self._web.stop()
+        await self.stop()
         await self.settle()
+        await self._events.shut_down("The scan server stops.")
+        self._port.close()
+        for job in self._book:
+            self._processor.clear(job)
         with suppress(OSError):
             self._incoming.rmdir()  # stays where a job left images behind
 
-    def _own_credentials(self) -> Credentials:
-        if self.options.credentials:
-            return self.options.credentials
-        return open_authority(self._tls_folder).server(self.options.names, own_addresses(self.options.host))
+    async def start(self) -> None:
+        """Listens, on the same port as before. Raises OSError where that is taken."""
+        if self._listening is None:
+            site = self._make_site()
+            listener = self._make_listener(site)
+            tls = tls_context(self.options, self._credentials)
+            self._listening = await Listening.begin(self._port, site, tls, listener, self._traffic)
 
-    def _tls_context(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(self._credentials.certificate, self._credentials.key)
-        if self.options.require_client_cert:
-            context.verify_mode = ssl.CERT_REQUIRED
-            context.load_verify_locations(self._credentials.ca)
-        return context
+    async def stop(self) -> None:
+        """Listens no more, and breaks off every connection. The port stays its own."""
+        listening, self._listening = self._listening, None
+        if listening:
+            await listening.end()
+
+    async def restart(self, *, remember: bool, orderly: bool = False) -> None:
+        """Stops and starts again on the same port, with the same names and certificates.
+
+        With memory everything goes on as if nothing had been. Without, there are no jobs and no subscriptions any
+        more, and the services have other addresses; the filters of jobs that were ended still run. ``orderly``
+        tells the subscribers first, whose subscriptions end with that.
+        """
+        await self.stop()
+        if orderly:
+            await self._events.shut_down("The scan server is being restarted.")
+        if not remember:
+            self._forget()
+        await self.start()
+
+    def _forget(self) -> None:
+        unfinished = [job for job in self._book if job.state is JobState.CREATING]
+        self._book.forget()
+        for job in unfinished:
+            shutil.rmtree(self._incoming / job.token, ignore_errors=True)
+        self._events.forget()
+        self._seen = SeenIds()
+        self._identity = self._new_identity(None, None)
+
+    # ------------------------------------------------------------------------------------- its parts
+
+    def _new_identity(self, processing: uuid.UUID | None, configuration: uuid.UUID | None) -> Identity:
+        return Identity(
+            base=f"https://{self.fqdn}:{self.options.announced_port or self.port}",
+            processing_id=processing or uuid.uuid4(),
+            configuration_id=configuration or uuid.uuid4(),
+        )
+
+    def _make_events(self) -> EventSource:
+        options = self.options
+        return EventSource(
+            subscriptions=Subscriptions(self._clock, options.subscription_limit),
+            plan=self._plan,
+            personality=options.personality,
+            sinks=options.sinks,
+            service_url=lambda: self._identity.processing_address,
+            enter=self._enter,
+            on_delivery=lambda subscription, delivery: options.tell(
+                happenings.of_delivery(subscription, delivery)
+            ),
+            on_subscription=lambda subscription: options.tell(happenings.of_subscription(subscription)),
+        )
 
     def _make_site(self) -> Site:
         options = self.options
         service = ProcessingService(
             book=self._book,
+            personality=options.personality,
             incoming=self._incoming,
             processes=options.processes,
             users=options.users,
             on_job=self._on_job,
             on_page=self._on_page,
         )
-        settings = SiteSettings(
-            names=frozenset(name.lower() for name in options.names) | _LOOPBACK | {options.host},
-            envelope_limit=options.envelope_limit,
-            probe_at_scan_server=options.probe_at_scan_server,
-            probe_at_wsdapi_path=options.probe_at_wsdapi_path,
+        eventing = EventingService(
+            book=self._events.subscriptions,
+            personality=options.personality,
+            service_url=self._identity.processing_address,
+            longest_s=options.longest_subscription_s,
+            on_change=self._events.changed,
         )
         return Site(
-            settings=settings,
+            settings=site_settings(options),
             identity=self._identity,
             service=service,
-            plan=Plan(options.plan),
+            eventing=eventing if options.has_events else None,
+            events=self._events,
+            plan=self._plan,
             traffic=self._traffic,
             incoming=self._incoming,
             enter=self._enter,
-            seen=SeenIds(),
+            over=self._request_over,
+            seen=self._seen,
         )
 
-    def _make_listener(self) -> Listener:
+    def _make_listener(self, site: Site) -> Listener:
         return Listener(
-            respond=self._site.respond,
-            respond_malformed=self._site.respond_malformed,
+            respond=site.respond,
+            respond_malformed=site.respond_malformed,
             incomplete=self._count_incomplete,
-            monotonic=self.options.clock.monotonic,
+            monotonic=self._clock.monotonic,
+            now=self._clock.now,
             read_rate=self.options.read_rate,
             idle_timeout_s=self.options.idle_timeout_s,
         )
 
     # ------------------------------------------------------------------------------------ what happens
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        self._traffic.connections += 1
-        with suppress(asyncio.CancelledError):  # the server stops
-            await Connection(reader, writer, self._listener).serve()
-
     def _count_incomplete(self) -> None:
         self._traffic.incomplete += 1
 
+    def _request_over(self, request: Request) -> None:
+        if request.operation:
+            self.options.tell(happenings.of_request(request, time.monotonic()))
+
     def _enter(self, notes: Notes) -> None:
-        for violation in notes.enter(self._violations, self.options.clock.now()):
-            self.options.tell(
-                {
-                    "event": "violation",
-                    "rule": violation.rule,
-                    "level": violation.level,
-                    "operation": violation.operation,
-                    "text": violation.text,
-                    "detail": violation.detail,
-                    "source": violation.source,
-                }
-            )
+        for violation in notes.enter(self._violations, self._clock.now()):
+            self.options.tell(happenings.of_violation(violation))
 
     def _on_job(self, job: Job) -> None:
-        self.options.tell(
-            {
-                "event": "job",
-                "job": job.token,
-                "state": job.state.value,
-                "reason": job.reason,
-                "user": job.user,
-                "process": job.psp_name or job.psp_identifier,
-                "images": len(job.documents),
-                "octets": job.octets,
-            }
-        )
+        self.options.tell(happenings.of_job(job))
+        if not job.is_forgotten:
+            self._events.job_changed(job)
         if job.state is JobState.PENDING:
             self._start_processing(job)
         elif job.is_final and job.state is not JobState.COMPLETED:
             shutil.rmtree(self._incoming / job.token, ignore_errors=True)
 
     def _on_page(self, job: Job, document: Document) -> None:
-        self.options.tell(
-            {
-                "event": "page",
-                "job": job.token,
-                "page": document.document_id,
-                "format": document.format,
-                "octets": document.octets,
-                "width_px": document.facts.width_px,
-                "height_px": document.facts.height_px,
-            }
-        )
+        self.options.tell(happenings.of_page(job, document))
+        self._events.job_changed(job)
 
     def _start_processing(self, job: Job) -> None:
-        task = asyncio.get_running_loop().create_task(
-            process(job, self.output, self._incoming, self.options.clock, self._on_job)
-        )
+        task = asyncio.get_running_loop().create_task(self._processor.process(job))
         self._processing.add(task)
         task.add_done_callback(self._processing.discard)
 
@@ -254,5 +299,5 @@ class ScanServer:
         """Completes the jobs whose time is up; their images, if any, still go through the filters."""
         for job in self._book.overdue():
             state = JobState.PENDING if job.documents else JobState.COMPLETED
-            job.become(state, self.options.clock.now(), TIMED_OUT)
+            job.become(state, self._clock.now(), TIMED_OUT)
             self._on_job(job)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -11,11 +12,14 @@ from urllib.parse import urlsplit
 from lxml import etree
 
 from dsm_sim.peers.scan_server import envelope, rules
+from dsm_sim.peers.scan_server.answers import Answer
 from dsm_sim.peers.scan_server.connection import MalformedRequest, Request
 from dsm_sim.peers.scan_server.discovery import Identity
 from dsm_sim.peers.scan_server.envelope import Message, SeenIds
+from dsm_sim.peers.scan_server.eventing import MANAGING, EventingService
+from dsm_sim.peers.scan_server.events import EventSource
 from dsm_sim.peers.scan_server.media_type import MediaType, read_media_type
-from dsm_sim.peers.scan_server.misbehaviour import Action, Answer, Plan
+from dsm_sim.peers.scan_server.misbehaviour import Action
 from dsm_sim.peers.scan_server.names import (
     GET,
     GET_RESPONSE,
@@ -23,6 +27,7 @@ from dsm_sim.peers.scan_server.names import (
     PROBE_MATCHES,
     SCAN_SERVER_PATH,
     SEND,
+    SUBSCRIBE,
     WSA,
     WSDAPI_PATH,
     WSE,
@@ -30,14 +35,20 @@ from dsm_sim.peers.scan_server.names import (
 )
 from dsm_sim.peers.scan_server.operations import ACTIONS, ProcessingService
 from dsm_sim.peers.scan_server.operations import Request as OperationRequest
+from dsm_sim.peers.scan_server.options import ScanServerOptions
 from dsm_sim.peers.scan_server.package import Package, PackageReceiver
+from dsm_sim.peers.scan_server.plan import Plan
 from dsm_sim.peers.scan_server.refusals import HttpRefusal, SoapFault, fault
 from dsm_sim.peers.scan_server.report import Traffic
 from dsm_sim.peers.scan_server.rules import Notes
+from dsm_sim.peers.scan_server.sockets import LOOPBACK_ADDRESSES
+from dsm_sim.peers.scan_server.subscriptions import MANAGER_FOLDER
 
+_LOOPBACK: Final = frozenset({"localhost", *LOOPBACK_ADDRESSES})
 _PACKAGE: Final = "multipart/related"
 _PLAIN: Final = "application/soap+xml"
 _SEND_IMAGE: Final = SEND.rpartition("/")[2]
+_EVENTING: Final = MANAGING | {SUBSCRIBE}
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,15 @@ class SiteSettings:
     probe_at_wsdapi_path: bool
 
 
+def site_settings(options: ScanServerOptions) -> SiteSettings:
+    return SiteSettings(
+        names=frozenset(name.lower() for name in options.names) | _LOOPBACK | {options.host},
+        envelope_limit=options.envelope_limit,
+        probe_at_scan_server=options.probe_at_scan_server,
+        probe_at_wsdapi_path=options.probe_at_wsdapi_path,
+    )
+
+
 @dataclass
 class _Content:
     """The body of a request that has been received whole."""
@@ -60,15 +80,22 @@ class _Content:
 
 @dataclass
 class Site:
-    """Everything that the server has at its paths. ``enter`` takes the notes of a finished request."""
+    """Everything that the server has at its paths.
+
+    ``enter`` takes the notes of a request, ``over`` hears when it has been answered or given up. ``eventing`` None
+    is a server without events.
+    """
 
     settings: SiteSettings
     identity: Identity
     service: ProcessingService
+    eventing: EventingService | None
+    events: EventSource
     plan: Plan
     traffic: Traffic
     incoming: Path
     enter: Callable[[Notes], None]
+    over: Callable[[Request], None]
     seen: SeenIds
 
     # ------------------------------------------------------------------------------------------ HTTP
@@ -76,11 +103,14 @@ class Site:
     async def respond(self, request: Request) -> Answer:
         """The answer to a request. Raises :class:`Hangup` where it gets none."""
         notes = Notes()
+        request.afterwards.append(partial(self.over, request))
         try:
             return await self._exchange(request, notes)
         except HttpRefusal as refusal:
             return Answer(refusal.status, headers=())
         finally:
+            request.operation, request.job_token = notes.operation, notes.job_token
+            request.document_id = notes.document_id
             self.enter(notes)
 
     def respond_malformed(self, problem: MalformedRequest) -> Answer:
@@ -94,10 +124,14 @@ class Site:
         planned = self._planned_for_package(request, media_type)
         content = await self._receive(request, media_type, notes)
         try:
-            return self._answer(request, content, planned, notes)
+            with self.events.exchange() as exchange:
+                request.afterwards.append(partial(self.events.answered, exchange))
+                answer = self._answer(request, content, planned, notes)
         finally:
             if content.package:
                 content.package.discard()
+        await exchange.be_overtaken()
+        return answer
 
     def _check_head(self, request: Request, notes: Notes) -> MediaType:
         if request.method != "POST":
@@ -135,9 +169,9 @@ class Site:
         if media_type.name != _PACKAGE:
             return None
         action = self.plan.take(_SEND_IMAGE)
-        request.reset_after = action.reset_after
-        if action.read_rate:
-            request.pace.rate = action.read_rate
+        request.reset_after = action.resets_after
+        if action.reads_at:
+            request.pace.rate = action.reads_at
         return action
 
     # --------------------------------------------------------------------------------------- receive
@@ -195,6 +229,9 @@ class Site:
                 return self._probe_matches(message, notes)
             case action if action == GET:
                 return envelope.write(GET_RESPONSE, message.message_id, self.identity.metadata())
+            case action if self.eventing and action in _EVENTING:
+                body = self.eventing.perform(message, request.path, notes)
+                return envelope.write(f"{action}Response", message.message_id, body)
         work = OperationRequest(message, package, request.identity, request.began, notes)
         return envelope.write(f"{message.action}Response", message.message_id, self.service.perform(work))
 
@@ -208,8 +245,10 @@ class Site:
             return frozenset({PROBE, GET} if self.settings.probe_at_scan_server else {GET})
         if path == WSDAPI_PATH and self.settings.probe_at_wsdapi_path:
             return frozenset({PROBE})
+        if self.eventing and path.startswith(f"{self.identity.processing_path}/{MANAGER_FOLDER}/"):
+            return MANAGING
         return {
-            self.identity.processing_path: ACTIONS,
+            self.identity.processing_path: ACTIONS | _EVENTING if self.eventing else ACTIONS,
             self.identity.configuration_path: frozenset[str](),
         }.get(path)
 

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from typing import Final, cast
 
-from dsm_sim.peers.scan_server.options import ScanServerOptions
+from dsm_sim.held_port import HeldPort, family
 
 LOOPBACK_ADDRESSES: Final = ("127.0.0.1", "::1")
 #: Small, so that a slow reader is felt by the sender and not swallowed by buffers.
@@ -22,10 +22,20 @@ class Datagrams(asyncio.DatagramProtocol):
     def __init__(self, answer: Callable[[bytes], bytes | None]) -> None:
         self._answer = answer
         self._transport: asyncio.DatagramTransport | None = None
+        self._is_gone = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # Not an isinstance check: asyncio's own datagram transport is no subclass of this before Python 3.13.
         self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._is_gone.set()
+
+    async def close(self) -> None:
+        """Returns when the port is free again."""
+        if self._transport:
+            self._transport.close()
+            await self._is_gone.wait()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         answer = self._answer(data)
@@ -44,45 +54,51 @@ def own_addresses(host: str) -> tuple[str, ...]:
     return (*LOOPBACK_ADDRESSES, str(address))
 
 
-def bind_sockets(options: ScanServerOptions) -> tuple[socket.socket, socket.socket | None]:
-    """A TCP and, unless switched off, a UDP socket of the same port number. Raises OSError."""
-    for _ in range(_PORT_TRIES):
-        tcp = _tcp_socket(options)
-        if not options.probe_by_udp:
-            return tcp, None
-        try:
-            return tcp, _udp_socket(options.host, tcp.getsockname()[1])
-        except OSError:
-            tcp.close()
-            if options.port:
-                raise
-    raise OSError(f"no port is free for both TCP and UDP on {options.host}")
+class Port:
+    """A port number of a server, its own from here to :meth:`close`, also while nothing listens there.
+
+    Raises OSError where the number cannot be had for TCP, and for UDP where ``has_udp``.
+    """
+
+    def __init__(self, host: str, number: int, *, has_udp: bool) -> None:
+        self._host = host
+        self._has_udp = has_udp
+        self._tcp, self._first_udp = self._take(number)
+        self.number: int = self._tcp.number
+
+    def tcp(self, receive_buffer: int | None) -> socket.socket:
+        """A listening socket; ``receive_buffer`` in octets, None for the system's choice."""
+        return self._tcp.listen(receive_buffer)
+
+    def udp(self) -> socket.socket | None:
+        udp, self._first_udp = self._first_udp, None
+        return udp or (_bound_udp(self._host, self.number) if self._has_udp else None)
+
+    def close(self) -> None:
+        self._tcp.close()
+        if self._first_udp:
+            self._first_udp.close()
+
+    def _take(self, number: int) -> tuple[HeldPort, socket.socket | None]:
+        for _ in range(_PORT_TRIES):
+            tcp = HeldPort(self._host, number)
+            if not self._has_udp:
+                return tcp, None
+            try:
+                return tcp, _bound_udp(self._host, tcp.number)
+            except OSError:
+                tcp.close()
+                if number:
+                    raise
+        raise OSError(f"no port is free for both TCP and UDP on {self._host}")
 
 
-def _tcp_socket(options: ScanServerOptions) -> socket.socket:
-    tcp = socket.socket(_family(options.host), socket.SOCK_STREAM)
-    try:
-        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if options.read_rate:
-            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_BUFFER)
-        tcp.bind((options.host, options.port))
-        tcp.listen(128)
-    except OSError:
-        tcp.close()
-        raise
-    return tcp
-
-
-def _udp_socket(host: str, port: int) -> socket.socket:
-    udp = socket.socket(_family(host), socket.SOCK_DGRAM)
+def _bound_udp(host: str, number: int) -> socket.socket:
+    udp = socket.socket(family(host), socket.SOCK_DGRAM)
     try:
         udp.setblocking(False)
-        udp.bind((host, port))
+        udp.bind((host, number))
     except OSError:
         udp.close()
         raise
     return udp
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -1,6 +1,6 @@
 """Files put in place so that nobody ever sees half of one, or one in the place of another.
 
-Written under a temporary name, synced, then renamed onto a name that was reserved before.
+Written under a temporary name, synced, then given its final name as a whole.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ def place(folder: Path, stem: str, extension: str, write: Callable[[Path], None]
     try:
         write(temporary)
         _sync(temporary)
-        target = _reserve(folder, stem, extension)
-        return temporary.replace(target)
+        return _name(temporary, folder, stem, extension)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -49,13 +48,24 @@ def _sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _reserve(folder: Path, stem: str, extension: str) -> Path:
-    """Creates the first free one of ``stem.ext``, ``stem-2.ext`` …"""
+def _name(temporary: Path, folder: Path, stem: str, extension: str) -> Path:
+    """Gives the file the first free one of ``stem.ext``, ``stem-2.ext`` …"""
     for number in itertools.count(1):
         target = folder / (f"{stem}.{extension}" if number == 1 else f"{stem}-{number}.{extension}")
         try:
-            target.touch(exist_ok=False)
+            return _rename(temporary, target)
         except FileExistsError:
             continue
-        return target
     raise AssertionError("unreachable")
+
+
+def _rename(temporary: Path, target: Path) -> Path:
+    """A second link fails where the name is taken, which a rename does not; the first one goes afterwards."""
+    try:
+        target.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: the name is reserved, empty for a moment
+        target.touch(exist_ok=False)
+        temporary.replace(target)
+    return target
