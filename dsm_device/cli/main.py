@@ -216,6 +216,8 @@ def _processes(options: argparse.Namespace) -> int:
 
 
 def _jobs(options: argparse.Namespace) -> int:
+    if options.trace and options.action != "retry":
+        raise UsageError("--trace is for what sends pages", "use it with `scan` or `jobs retry`")
     if options.action is None:
         return _list_jobs(options)
     if options.id is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from dsm_device.errors import DsmError, UsageError
-from dsm_device.runner.events import Event
+from dsm_device.runner.events import Event, Warned
 
 from .output import ScanOutput
 
@@ -30,10 +30,19 @@ class Trace:
         self._output = output
 
     def show(self, event: Event) -> None:
+        """A trace that cannot be written any more, as on a full disk, stops no scan: it ends there, and says so."""
+        if not self._file.closed:
+            self._write(event)
+        self._output.show(event)
+
+    def _write(self, event: Event) -> None:
         fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
         entry = {"at_s": time.monotonic(), "event": type(event).__name__, **fields}
-        self._file.write(msgspec.json.encode(entry, enc_hook=str) + b"\n")
-        self._output.show(event)
+        try:
+            self._file.write(msgspec.json.encode(entry, enc_hook=str) + b"\n")
+        except OSError as error:
+            self._file.close()
+            self._output.show(Warned(f"the trace {self._file.name} ends here: {error.strerror}"))
 
     def failed(self, error: DsmError) -> None:
         self._output.failed(error)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from dsm_device.client import failures
 from dsm_device.client.messages import SOAP_TYPE, FileMessage, Message
-from dsm_device.client.transport import HttpAnswer, StaleConnection, Transport
+from dsm_device.client.transport import IDLE_CONNECTIONS, HttpAnswer, StaleConnection, Transport
 from dsm_device.errors import Recovery, ServerFault, ServerProtocolError, ServerRefused
 from dsm_device.wire import envelope, faults
 from dsm_device.wire.envelope import Answer
@@ -35,13 +36,19 @@ def new_message_id() -> str:
 
 async def call(transport: Transport, url: str, build: Callable[[str], Message | FileMessage]) -> Answer:
     """The answer to the message that ``build`` makes of a message id. Raises any :class:`ServerError`."""
-    while True:
-        message_id = new_message_id()
-        message = build(message_id)
-        try:
-            return _answer(await transport.post(url, message), message_id, message.operation, transport.name)
-        except StaleConnection:
-            continue
+    for _ in range(IDLE_CONNECTIONS):
+        with suppress(StaleConnection):
+            return await _attempt(transport, url, build)
+    try:
+        return await _attempt(transport, url, build)
+    except StaleConnection as stale:
+        raise stale.cause from stale
+
+
+async def _attempt(transport: Transport, url: str, build: Callable[[str], Message | FileMessage]) -> Answer:
+    message_id = new_message_id()
+    message = build(message_id)
+    return _answer(await transport.post(url, message), message_id, message.operation, transport.name)
 
 
 def _answer(http: HttpAnswer, message_id: str, operation: Operation, name: str) -> Answer:

@@ -17,14 +17,14 @@ import httpx
 from dsm_device.client import failures
 from dsm_device.client.failures import Progress, Server
 from dsm_device.client.messages import FileMessage, Message
-from dsm_device.errors import AnswerLost, ServerProtocolError, ServerUnreachable
+from dsm_device.errors import AnswerLost, ServerError, ServerProtocolError, ServerUnreachable
 from dsm_device.wire.envelope import MAX_ANSWER_OCTETS
 from dsm_device.wire.faults import Operation
 
 _USER_AGENT: Final = "dsm-device"
 #: Shorter than the idle limit of any server in use (http.sys: 120 s), so that we close first.
 _KEEP_ALIVE_S: Final = 15.0
-_IDLE_CONNECTIONS: Final = 8
+IDLE_CONNECTIONS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,12 @@ class StaleConnection(Exception):
     """The server had closed the connection while it was idle, which is no error.
 
     The message was not sent whole, or may be repeated anyway: as another message, with an id of its own. Each of
-    these takes one connection out of the pool; the next attempt, or one after it, is on a new one.
+    these takes one connection out of the pool, so that one of the next :data:`IDLE_CONNECTIONS` is on a new one.
     """
+
+    def __init__(self, cause: ServerError) -> None:
+        super().__init__(cause.message)
+        self.cause = cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class Transport:
         self._context = context
         pool = httpx.Limits(
             max_connections=None,
-            max_keepalive_connections=_IDLE_CONNECTIONS,
+            max_keepalive_connections=IDLE_CONNECTIONS,
             keepalive_expiry=_KEEP_ALIVE_S,
         )
         self._http = httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=pool)
@@ -98,7 +102,7 @@ class Transport:
             return await self._attempt(target, message, progress)
         except (ServerUnreachable, AnswerLost) as error:
             if progress.was_stale:
-                raise StaleConnection from error
+                raise StaleConnection(error) from error
             raise
 
     def _parsed(self, url: str, operation: Operation) -> httpx.URL:

@@ -30,12 +30,12 @@ class PageArriving:
 
 @dataclass(frozen=True, slots=True)
 class PageSpooled:
-    """Image ``n`` is safe on disk. ``times`` tells how it came there; None where nobody knows."""
+    """Image ``n`` is safe on disk. ``times`` tells how it came there."""
 
     n: int
     bytes: int
     format: str
-    times: PageTimes | None = None
+    times: PageTimes
 
 
 @dataclass(frozen=True, slots=True)

@@ -515,3 +515,16 @@ def test_a_trace_that_cannot_be_written_stops_before_the_scan(desk, tmp_path):
     assert outcome.code == 2
     assert "--trace" in outcome.last_words and "No such file" in outcome.last_words
     assert not outcome.events("created")
+
+
+def test_a_trace_that_runs_full_stops_no_scan(desk):
+    outcome = desk.scan("--trace", "/dev/full")
+    assert outcome.code == 0
+    assert len(outcome.events("sent")) == 10
+    assert "the trace /dev/full ends here: No space left on device" in outcome.err
+
+
+def test_a_trace_is_refused_where_nothing_is_sent(desk, tmp_path):
+    outcome = desk.run("jobs", "--trace", str(tmp_path / "trace"))
+    assert outcome.code == 2
+    assert "--trace" in outcome.last_words

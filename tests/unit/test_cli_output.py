@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from dsm_device.acquisition.messages import PageTimes
 from dsm_device.cli.output import JsonLines, LiveLine, PlainLines, size_in_words
 from dsm_device.errors import ScannerJammed
 from dsm_device.job.outcomes import Outcome
@@ -27,7 +28,7 @@ STORY: list[Event] = [
     JobCreated("job-1", "Invoices", (Outcome("Rotation", "90", None, "it comes later"),)),
     StateChanged("device", "acquiring"),
     PageArriving(1, 50, 100),
-    PageSpooled(1, 1_500_000, "jfif"),
+    PageSpooled(1, 1_500_000, "jfif", PageTimes(1.0, 1.5, 1.75)),
     PageArriving(2, 10, None),
     PageGoing(1, 700_000, 1_500_000),
     Warned("page 2 came short"),

@@ -48,7 +48,7 @@ _HELPERS = ("preview", "swdeskew", "swcrop", "swdespeck", "swskip", "swderotate"
 #: Some feeders report metres. A sheet is no longer than legal paper, or on wide feeders than A3 and ledger are in
 #: proportion; `page-height` in the configuration allows for more.
 _FEEDER_HEIGHT_MIL = 14000
-_SHEET_PROPORTION = 1.5
+_SHEET_PROPORTION = 1.55
 #: In which mode the ranges are read, and at most which resolution: they may differ for the rare ones.
 _USUAL_COLORS = (ColorProcessing.RGB_24, ColorProcessing.GRAYSCALE_8)
 _USUAL_DPI = 300

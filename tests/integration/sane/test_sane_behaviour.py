@@ -394,7 +394,7 @@ def test_a_longer_sheet_is_made_known_before_the_area(scan_odd):
     assert scanned.frames[0]["height_px"] == 1050
 
 
-@pytest.mark.parametrize(("width_mm", "longest_mil"), [(215.9, 14000), (304.8, 18000)])
+@pytest.mark.parametrize(("width_mm", "longest_mil"), [(215.9, 14000), (304.8, 18600)])
 def test_a_feeder_of_metres_takes_sheets_in_proportion_to_its_width(scan_odd, width_mm, longest_mil):
     moods = USUAL.replace("width=215.9;height=297", f"width={width_mm};height=1000")
     scanned = scan_odd(moods, source="ADF", area=(0, 0, 8000, 10000), capabilities=True, images=1)
