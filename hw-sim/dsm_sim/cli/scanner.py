@@ -12,7 +12,7 @@ import msgspec
 
 from dsm_sim.cli.usage import SimUsageError
 from dsm_sim.sane_backend import BackendError
-from dsm_sim.scanner import Button, ScannerModel, Sheet, SimulatedScanner, write_sane_config
+from dsm_sim.scanner import Button, ScannerModel, Sheet, SimulatedScanner, change_sane_config, write_sane_config
 
 _OK: Final = 0
 _MOST_SHEETS: Final = 10_000
@@ -35,9 +35,8 @@ def add_scanner(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add(
         "--images-per-minute",
         type=int,
-        default=0,
         metavar="N",
-        help="rated speed, both sides counted (default: as fast as can be)",
+        help="rated speed, both sides counted (default: as fast as can be, or as it was)",
     )
     add("--press", choices=get_args(Button), metavar="BUTTON", help=f"press {', '.join(get_args(Button))}")
     scanner.set_defaults(run=_run)
@@ -52,9 +51,9 @@ def _sheets(text: str) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     try:
-        scanner = SimulatedScanner(arguments.out / "hardware", _model(arguments.images_per_minute))
+        scanner = SimulatedScanner(arguments.out / "hardware", _model(arguments.images_per_minute or 0))
         _lay_hands_on(scanner, arguments)
-        environment = write_sane_config(arguments.out / "sane.d", [scanner])
+        environment = _configure(scanner, arguments)
     except (ValueError, BackendError) as error:
         raise SimUsageError(str(error)) from error
     lines = [f"export {name}={shlex.quote(environment[name])}" for name in _VARIABLES]
@@ -65,6 +64,17 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _model(images_per_minute: int) -> ScannerModel:
     return msgspec.convert({"images-per-minute": images_per_minute}, ScannerModel)
+
+
+def _configure(scanner: SimulatedScanner, arguments: argparse.Namespace) -> dict[str, str]:
+    """A scanner that was there stays as it is, but for what is asked for now, and its folder if that was moved."""
+    changes = {"scanner": str(scanner.folder)}
+    if arguments.images_per_minute is not None:
+        changes["images-per-minute"] = str(arguments.images_per_minute)
+    try:
+        return change_sane_config(arguments.out / "sane.d", changes)
+    except FileNotFoundError:
+        return write_sane_config(arguments.out / "sane.d", [scanner])
 
 
 def _lay_hands_on(scanner: SimulatedScanner, arguments: argparse.Namespace) -> None:

@@ -138,10 +138,20 @@ SANE_Status sane_dsmsim_get_parameters(SANE_Handle handle, SANE_Parameters *para
   return SANE_STATUS_GOOD;
 }
 
-SANE_Status sane_dsmsim_start(SANE_Handle handle) { return scanner_start(handle); }
+SANE_Status sane_dsmsim_start(SANE_Handle handle) {
+  Scanner *scanner = handle;
+  int64_t began_ns = cost_begin_start();
+  SANE_Status status = scanner_start(scanner);
+  cost_end_start(&scanner->cost, began_ns);
+  return status;
+}
 
 SANE_Status sane_dsmsim_read(SANE_Handle handle, SANE_Byte *data, SANE_Int room, SANE_Int *length) {
-  return scanner_read(handle, data, room, length);
+  Scanner *scanner = handle;
+  int64_t began_ns = cost_begin_read(&scanner->cost);
+  SANE_Status status = scanner_read(scanner, data, room, length);
+  cost_end_read(&scanner->cost, began_ns, *length);
+  return status;
 }
 
 void sane_dsmsim_cancel(SANE_Handle handle) { scanner_cancel(handle); }

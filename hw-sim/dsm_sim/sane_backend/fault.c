@@ -15,13 +15,18 @@ static bool is_exhausted(const Scanner *scanner, const Fault *fault) {
   return fault->times && hardware_number(&scanner->hardware, name) >= fault->times;
 }
 
+/* Where nothing was scanned before there is nothing to repeat. */
+static bool is_possible(const Scanner *scanner, const Fault *fault) {
+  return fault->what != REPLAY || scanner->scan.in_batch;
+}
+
 const Fault *fault_find(const Scanner *scanner, Call call, int load, int image, int64_t from) {
   const Fault *found = NULL;
   for (int i = 0; i < scanner->model.fault_count; i++) {
     const Fault *fault = &scanner->model.faults[i];
     bool is_here = (!fault->load || fault->load == load) && (!fault->image || fault->image == image);
     if (fault->call == call && is_here && fault->byte >= from && (!found || fault->byte < found->byte) &&
-        !is_exhausted(scanner, fault))
+        is_possible(scanner, fault) && !is_exhausted(scanner, fault))
       found = fault;
   }
   return found;
@@ -48,6 +53,12 @@ static SANE_Status feed_double(Scanner *scanner) {
   return stops ? SANE_STATUS_JAMMED : SANE_STATUS_GOOD;
 }
 
+/* Told after the fact: who reads of it may clear the jam at once. */
+static void jam(const Scanner *scanner) {
+  hardware_set_number(&scanner->hardware, "jam", 1);
+  hardware_log(&scanner->hardware, "jammed", "%s", "");
+}
+
 SANE_Status fault_happen(Scanner *scanner, const Fault *fault) {
   fault_count(scanner, fault);
   SANE_Status status = (SANE_Status)fault->what;
@@ -60,7 +71,7 @@ SANE_Status fault_happen(Scanner *scanner, const Fault *fault) {
       abort(); /* somebody ignores it */
     case DOUBLE_FEED: status = feed_double(scanner);
   }
-  if (status == SANE_STATUS_JAMMED) hardware_set_number(&scanner->hardware, "jam", 1);
+  if (status == SANE_STATUS_JAMMED) jam(scanner);
   if (status == SANE_STATUS_COVER_OPEN) hardware_set_number(&scanner->hardware, "cover", 1);
   return status;
 }

@@ -4,7 +4,7 @@
 
 #include "scanner.h"
 
-/* The fault that comes first in this call, from this octet of the image on; NULL: none. */
+/* The fault that comes first in this call, from this octet of the image on; NULL: none that can happen. */
 const Fault *fault_find(const Scanner *scanner, Call call, int load, int image, int64_t from);
 /* The next one of the frame under way, from this octet of it on. */
 void fault_arm(Scanner *scanner, int64_t from);

@@ -13,6 +13,9 @@
 
 static int pixels(SANE_Fixed length, int dpi) { return (int)lround(SANE_UNFIX(length) * dpi / MM_PER_INCH); }
 
+/* An area whose far edge is before the near one is empty: whoever sets one edge after the other passes through such. */
+static int between(SANE_Fixed near, SANE_Fixed far, int dpi) { return far > near ? pixels(far - near, dpi) : 0; }
+
 static int line_bytes(const Wanted *wanted, int channels) {
   return (int)(((int64_t)wanted->width_px * channels * wanted->depth + 7) / 8);
 }
@@ -37,8 +40,8 @@ Wanted wanted_from(const Options *options, const Model *model) {
   SANE_Fixed left = options_value(options, OPTION_TL_X), top = options_value(options, OPTION_TL_Y);
   wanted.left_px = pixels(left, wanted.x_dpi);
   wanted.top_px = pixels(top, wanted.y_dpi);
-  wanted.width_px = pixels(options_value(options, OPTION_BR_X) - left, wanted.x_dpi);
-  wanted.lines = pixels(options_value(options, OPTION_BR_Y) - top, wanted.y_dpi);
+  wanted.width_px = between(left, options_value(options, OPTION_BR_X), wanted.x_dpi);
+  wanted.lines = between(top, options_value(options, OPTION_BR_Y), wanted.y_dpi);
   wanted.plane = wanted.mode == COLOR && model->three_pass ? 0 : -1;
   wanted.bytes_per_line = line_bytes(&wanted, wanted.mode == COLOR && wanted.plane < 0 ? 3 : 1) + model->line_padding;
   return wanted;

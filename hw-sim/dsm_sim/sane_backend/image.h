@@ -31,7 +31,8 @@ typedef struct {
   uint16_t *levels; /* what becomes of a sample by brightness and contrast; NULL: nothing */
 } Image;
 
-/* What options say about the image; the sheet's end and the frame are up to the caller. */
+/* What options say about the image, 0 pixels or lines if the area is empty; the sheet's end and the frame are up to the
+ * caller. */
 Wanted wanted_from(const Options *options, const Model *model);
 
 /* Without a sheet there is only background. False: the picture cannot be read, or no memory. */

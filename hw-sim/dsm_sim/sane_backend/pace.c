@@ -35,11 +35,11 @@ static double sheet_ns(const Model *model) { return MINUTE_NS * RATED_SIDES / mo
 
 static double ns_per_um(const Model *model) { return sheet_ns(model) / (RATED_LENGTH_UM + GAP_UM); }
 
-void pace_feed(Pace *pace, const Model *model, bool follows_another, int length_um) {
+void pace_feed(Pace *pace, const Model *model, bool follows_another, int images, int length_um) {
   int64_t now = now_ns(), begins = now;
   if (!model->images_per_minute) return;
   if (follows_another) {
-    int64_t oldest = now - (int64_t)(model->buffered_images * sheet_ns(model) / RATED_SIDES);
+    int64_t oldest = now - (int64_t)(model->buffered_images * sheet_ns(model) / images);
     int64_t next = pace->pass_begins_ns + pace->pass_lasts_ns;
     begins = next > oldest ? next : oldest;
   }
@@ -67,9 +67,14 @@ bool pace_wait(Pace *pace, int lines) {
   return pace_sleep_until(pace, last < burst_ends ? last : burst_ends);
 }
 
+/* The flag alone says whether there was a sane_cancel; the event is there to wake this poll, and is emptied here only.
+ * The flag is set before the event, so whoever empties the event and then looks at the flag overlooks nothing, and the
+ * late event of a cancel that is forgotten already wakes once and no more. */
 static void wait_for(Pace *pace, bool for_timer) {
   struct pollfd waited[] = {{.fd = pace->wake, .events = POLLIN}, {.fd = pace->timer, .events = POLLIN}};
-  poll(waited, for_timer ? 2 : 1, -1); /* interrupted by a signal: the caller looks why */
+  eventfd_t ignored;
+  bool is_ready = poll(waited, for_timer ? 2 : 1, -1) > 0; /* or interrupted by a signal: the caller looks why */
+  if (is_ready && waited[0].revents) eventfd_read(pace->wake, &ignored);
 }
 
 bool pace_sleep_until(Pace *pace, int64_t when_ns) {
@@ -88,8 +93,4 @@ void pace_cancel(Pace *pace) {
   eventfd_write(pace->wake, 1);
 }
 
-void pace_forget_cancel(Pace *pace) {
-  eventfd_t ignored;
-  eventfd_read(pace->wake, &ignored);
-  atomic_store(&pace->is_cancelled, false);
-}
+bool pace_forget_cancel(Pace *pace) { return atomic_exchange(&pace->is_cancelled, false); }

@@ -19,9 +19,9 @@ typedef struct {
 bool pace_open(Pace *pace);
 void pace_close(Pace *pace);
 
-/* A sheet begins to move. The one after another follows at the paper's own pace as long as the host is not later
- * than the scanner's memory lasts. */
-void pace_feed(Pace *pace, const Model *model, bool follows_another, int length_um);
+/* A pass that brings so many images begins. The sheet after another follows at the paper's own pace as long as the
+ * host is not later than the scanner's memory lasts. */
+void pace_feed(Pace *pace, const Model *model, bool follows_another, int images, int length_um);
 /* Lines of so many a inch are taken from it. */
 void pace_lines(Pace *pace, const Model *model, int y_dpi, int top_px);
 /* Of `lines`, so many can be had now. */
@@ -34,6 +34,7 @@ bool pace_sleep_until(Pace *pace, int64_t when_ns);
 void pace_sleep_until_cancelled(Pace *pace);
 
 void pace_cancel(Pace *pace);
-void pace_forget_cancel(Pace *pace);
+/* Whether there was one. */
+bool pace_forget_cancel(Pace *pace);
 
 #endif

@@ -7,6 +7,7 @@
 #include "fault.h"
 
 #define MS_NS INT64_C(1000000)
+#define SECOND_US INT64_C(1000000)
 
 SANE_Status scanner_told(const Scanner *scanner, Call call, SANE_Status status) {
   if (status != SANE_STATUS_GOOD && status != SANE_STATUS_EOF)
@@ -104,6 +105,7 @@ SANE_Status scanner_open(Scanner *scanner) {
     return scanner_told(scanner, AT_OPEN, status);
   }
   strcpy(scanner->opened_at, scanner->hardware.address);
+  scanner->cost = (Cost){0};
   memset(&scanner->scan, 0, sizeof scanner->scan);
   if (!scanner->has_options || !scanner->model.keeps_options) options_build(&scanner->options, &scanner->model);
   scanner->has_options = true;
@@ -116,7 +118,9 @@ void scanner_close(Scanner *scanner) {
   if (fault) fault_happen(scanner, fault);
   scanner_end_batch(scanner);
   pace_close(&scanner->pace);
-  hardware_log(&scanner->hardware, "close", "%s", "");
+  int64_t cpu_us = cost_us(&scanner->cost);
+  hardware_log(&scanner->hardware, "close", ", \"cpu_s\": %" PRId64 ".%06" PRId64, cpu_us / SECOND_US,
+               cpu_us % SECOND_US);
   *scanner->opened_at = 0;
   hardware_unlock(&scanner->hardware);
 }

@@ -5,6 +5,7 @@
 #include <sane/sane.h>
 
 #include "config.h"
+#include "cost.h"
 #include "hardware.h"
 #include "image.h"
 #include "options.h"
@@ -21,6 +22,7 @@ typedef struct {
   bool is_missing;    /* no sheet came, which only the first read says */
   Sheet sheet;
   Side side;
+  bool has_back;      /* both sides of the sheet are scanned, and this is the front */
   int number;         /* of the image within the load, both sides counted if both are scanned; 0: none yet */
   int plane;          /* of three-pass colour */
   Image image;
@@ -44,6 +46,7 @@ typedef struct {
   bool has_last_source;
   Pace pace;
   Scan scan;
+  Cost cost; /* since it was opened */
 } Scanner;
 
 /* The calls of SANE by the same names. Only scanner_cancel may be made beside another one, also by a signal handler. */

@@ -15,10 +15,16 @@ static bool is_warm(const Scanner *scanner) {
   return !scanner->model.warming_up_ms || now_ns() >= hardware_number(&scanner->hardware, "warm-at");
 }
 
+static bool is_area_empty(const Scanner *scanner) {
+  Wanted wanted = wanted_from(&scanner->options, &scanner->model);
+  return !wanted.width_px || !wanted.lines;
+}
+
 static SANE_Status get_ready(Scanner *scanner) {
   SANE_Status status = scanner_presence(scanner);
   if (!status) status = scanner_path_status(scanner);
   if (!status && !is_warm(scanner)) status = (SANE_Status)scanner->model.warming_up_with;
+  if (!status && is_area_empty(scanner)) status = SANE_STATUS_INVAL;
   if (status) return status;
   Source source = options_source(&scanner->options);
   bool is_changed = scanner->has_last_source && scanner->last_source != source;
@@ -54,7 +60,6 @@ static SANE_Status begin_frame(Scanner *scanner) {
   Scan *scan = &scanner->scan;
   scanner_drop_image(scanner);
   Wanted wanted = wanted_now(scanner);
-  if (wanted.width_px < 1 || wanted.lines < 1) return SANE_STATUS_INVAL;
   const Sheet *sheet = scan->has_sheet ? &scan->sheet : NULL;
   if (!image_open(&scan->image, &wanted, sheet, scan->side)) return SANE_STATUS_IO_ERROR;
   scan->line = malloc((size_t)wanted.bytes_per_line);
@@ -78,6 +83,13 @@ static int pass_um(const Scanner *scanner) {
   return end_um > scan->sheet.height_um + ROUNDING_UM ? (int)end_um : scan->sheet.height_um;
 }
 
+/* The back is seen in the passes of the front. */
+static void move_paper(Scanner *scanner, bool follows_another) {
+  const Scan *scan = &scanner->scan;
+  if (scan->side == BACK) return;
+  pace_feed(&scanner->pace, &scanner->model, follows_another, scan->has_back ? 2 : 1, pass_um(scanner));
+}
+
 /* The image that would come next. */
 typedef struct {
   Sheet sheet;
@@ -86,16 +98,18 @@ typedef struct {
   int number;
 } Next;
 
+static bool takes_both_sides(const Scanner *scanner) { return options_source(&scanner->options) == ADF_DUPLEX; }
+
 static SANE_Status find_next(const Scanner *scanner, Next *next) {
   const Scan *scan = &scanner->scan;
-  bool both_sides = options_source(&scanner->options) == ADF_DUPLEX;
+  bool both_sides = takes_both_sides(scanner);
   *next = (Next){.side = FRONT};
   if (!scanner_is_feeder(scanner)) {
     next->has_sheet = hardware_glass(&scanner->hardware, &next->sheet);
     next->number = 1;
     return SANE_STATUS_GOOD;
   }
-  if (both_sides && scan->in_batch && scan->side == FRONT) {
+  if (both_sides && scan->in_batch && scan->has_back) {
     next->sheet = scan->sheet;
     next->side = BACK;
   } else if (!hardware_next_sheet(&scanner->hardware, &next->sheet)) {
@@ -115,15 +129,15 @@ static void take(Scanner *scanner, const Next *next) {
   scan->has_sheet = next->has_sheet;
   scan->side = next->side;
   scan->number = next->number;
+  scan->has_back = next->is_fed && takes_both_sides(scanner);
   scan->in_batch = true;
   options_note_double_feed(&scanner->options, false);
   if (next->is_fed) hardware_take_sheet(&scanner->hardware, &next->sheet);
-  if (next->side == FRONT) pace_feed(&scanner->pace, &scanner->model, follows_another, pass_um(scanner));
+  move_paper(scanner, follows_another);
 }
 
 static SANE_Status meet_fault(Scanner *scanner, const Fault *fault, const Next *next) {
-  bool replays = fault->what == REPLAY && scanner->scan.in_batch;
-  if (replays) {
+  if (fault->what == REPLAY) {
     fault_count(scanner, fault);
     return begin_frame(scanner);
   }
@@ -151,6 +165,7 @@ static SANE_Status begin_next(Scanner *scanner) {
   const Model *model = &scanner->model;
   if (scan->stage == DELIVERED && !scan->parameters.last_frame) {
     scan->plane++;
+    move_paper(scanner, false);
     return begin_frame(scanner);
   }
   Next next;
@@ -166,11 +181,12 @@ static SANE_Status begin_next(Scanner *scanner) {
 }
 
 SANE_Status scanner_start(Scanner *scanner) {
-  bool was_cancelled = atomic_load(&scanner->pace.is_cancelled);
+  /* In one step, which divides every sane_cancel made beside this call: those until now count as made before it and
+   * end the batch, those from now on stay in the flag and end this start or the read after it. None falls between. */
+  bool was_cancelled = pace_forget_cancel(&scanner->pace);
   hardware_log(&scanner->hardware, "start", ", \"source\": \"%s\"", source_names[options_source(&scanner->options)]);
   if (scanner->scan.stage == DELIVERING && !was_cancelled) return scanner_told(scanner, AT_START, SANE_STATUS_INVAL);
   if (was_cancelled) scanner_end_batch(scanner);
-  pace_forget_cancel(&scanner->pace);
   SANE_Status status = get_ready(scanner);
   if (!status) status = begin_next(scanner);
   if (status && status != SANE_STATUS_NO_DOCS) scanner_end_batch(scanner);

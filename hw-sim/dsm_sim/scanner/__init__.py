@@ -3,7 +3,7 @@
 libsane loads the backend of :mod:`dsm_sim.sane_backend` in the environment that :func:`write_sane_config` returns.
 """
 
-from dsm_sim.scanner.config import write_sane_config
+from dsm_sim.scanner.config import change_sane_config, write_sane_config
 from dsm_sim.scanner.events import ScannerEvent
 from dsm_sim.scanner.hardware import Button, SimulatedScanner
 from dsm_sim.scanner.mark import Mark, read_mark
@@ -19,6 +19,7 @@ __all__ = [
     "ScannerModel",
     "Sheet",
     "SimulatedScanner",
+    "change_sane_config",
     "read_mark",
     "write_sane_config",
 ]

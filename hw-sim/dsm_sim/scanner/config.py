@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from dsm_sim.sane_backend import library
 from dsm_sim.scanner.hardware import SimulatedScanner
 from dsm_sim.scanner.model import Fault, Quirks, ScannerModel
+
+_FILE: Final = "dsmsim.conf"
 
 
 def write_sane_config(
@@ -31,16 +34,40 @@ def write_sane_config(
         raise ValueError(f"two scanners at one address ({', '.join(addresses)})")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "dll.conf").write_text("dsmsim\n", "ascii")
-    (folder / "dsmsim.conf").write_text("\n".join(_described(each) for each in scanners), "utf-8")
-    base = os.environ if environment is None else environment
-    libraries = [str((backend or library()).parent), *filter(None, [base.get("LD_LIBRARY_PATH")])]
+    (folder / _FILE).write_text("\n".join(_described(each) for each in scanners), "utf-8")
+    return _environment(folder, backend or library(), os.environ if environment is None else environment)
+
+
+def change_sane_config(folder: Path, values: Mapping[str, str]) -> dict[str, str]:
+    """Gives these keys of the ``dsmsim.conf`` in ``folder`` other values and leaves the rest, whoever wrote it.
+
+    The environment as from ``write_sane_config``. Raises FileNotFoundError if there is none yet, and
+    ``BackendError``.
+    """
+    before = (folder / _FILE).read_text("utf-8")
+    after = "\n".join(_changed(line, values) for line in before.split("\n"))
+    if after != before:
+        (folder / _FILE).write_text(after, "utf-8")
+    return _environment(folder, library(), os.environ)
+
+
+def _changed(line: str, values: Mapping[str, str]) -> str:
+    key = line.partition(" ")[0]
+    return f"{key} {values[key]}" if key in values else line
+
+
+def _environment(folder: Path, backend: Path, base: Mapping[str, str]) -> dict[str, str]:
+    libraries = [str(backend.parent), *filter(None, [base.get("LD_LIBRARY_PATH")])]
     # Without a colon at its end the variable replaces the default folders.
     return {**base, "SANE_CONFIG_DIR": str(folder.absolute()), "LD_LIBRARY_PATH": ":".join(libraries)}
 
 
 def _described(scanner: SimulatedScanner) -> str:
     """One scanner as the backend reads it: a key and its value a line."""
-    lines = [("scanner", str(scanner.folder.absolute())), *_lines(scanner.model), *_lines(scanner.model.quirks)]
+    model = scanner.model
+    if model.resolution_range:
+        model = msgspec.structs.replace(model, resolutions=(model.resolutions[0], model.resolutions[-1]))
+    lines = [("scanner", str(scanner.folder.absolute())), *_lines(model), *_lines(model.quirks)]
     return "".join(f"{key} {value}\n" for key, value in lines)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from dsm_sim.scanner.events import ScannerEvent, read_events
+from dsm_sim.scanner.events import ScannerEvent, note_event, read_events
 from dsm_sim.scanner.model import ScannerModel
 from dsm_sim.scanner.sheet import Sheet
 
@@ -112,6 +112,7 @@ class SimulatedScanner:
     def jam(self) -> None:
         """Paper jams now, whatever it is doing."""
         self._write("jam", "1\n")
+        note_event(self._log, "jammed")
 
     def clear_jam(self) -> None:
         """What was stuck is taken out; the feeder goes on with the next sheet."""
@@ -127,9 +128,13 @@ class SimulatedScanner:
 
     def log(self) -> list[ScannerEvent]:
         """All that happened since the scanner was made, in order."""
-        return read_events(self.folder / "log.jsonl")
+        return read_events(self._log)
 
     # ---------------------------------------------------------------------------------------------- inside
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "log.jsonl"
 
     def _next_load(self) -> int:
         load = int(self._read("loads")) + 1

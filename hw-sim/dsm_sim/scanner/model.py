@@ -43,7 +43,8 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
       with ``Quirks.double_feed_options``, only if the option ``df-action`` says ``Stop``.
     - ``hang``: the call never returns. ``hang-until-cancel``: until sane_cancel.
     - ``crash``: SIGSEGV.
-    - ``replay`` (at ``start``): the image before ``image`` is delivered once more in between.
+    - ``replay`` (at ``start``): the image before ``image`` is delivered once more in between. The first image
+      after an opening or a sane_cancel has none before it: there it does not happen.
     """
 
     what: What
@@ -95,7 +96,7 @@ class Quirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
     page_size_first: bool = False
     #: So many octets of rubbish after each line.
     line_padding: Annotated[int, Meta(ge=0, le=65_536)] = 0
-    #: Colour comes as frames RED, GREEN and BLUE.
+    #: Colour comes as frames RED, GREEN and BLUE, each in a pass of its own.
     three_pass: bool = False
     #: SANE_Parameters.lines is -1; the image ends with the sheet ...
     unknown_length: bool = False
@@ -132,7 +133,7 @@ class ScannerModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     modes: Annotated[tuple[Mode, ...], Meta(min_length=1)] = ("Lineart", "Halftone", "Gray", "Color")
     #: 1 is offered for Gray; Lineart and Halftone have it anyway.
     depths: tuple[Depth, ...] = (1, 8, 16)
-    #: dpi, ascending. With ``resolution_range`` the ends of a range of whole numbers.
+    #: dpi, ascending. With ``resolution_range`` first and last are the ends of a range of whole numbers.
     resolutions: Annotated[tuple[_Resolution, ...], Meta(min_length=1, max_length=32)] = (
         *(75, 100, 150, 200, 240, 300, 400, 600, 1200),
     )

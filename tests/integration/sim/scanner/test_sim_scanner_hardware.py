@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,7 @@ def test_cover_and_jam_stop_the_feeder_but_not_the_glass(
     program("start")
     program("read", "/dev/null", 1000)
     getattr(scanner, do)()
+    assert [event.event for event in scanner.log()].count("jammed") == (do == "jam"), "at once, seen or not"
     assert program("read")["status"] == status
     assert program("start")["status"] == status
     program("set", "source", "Flatbed")
@@ -184,8 +186,31 @@ def test_wishes_that_do_not_fit_are_taken_to_what_does(make_scanner: Any, opened
         assert program("get", name)["value"] == pytest.approx(made, abs=0.001)
 
 
-def test_an_empty_area_is_refused(make_scanner: Any, opened: Any) -> None:
-    assert opened(make_scanner(), tl_x=50.0, br_x=40.0)("start")["status"] == INVAL
+@pytest.mark.parametrize("area", [{"tl_x": 50.0, "br_x": 20.0}, {"tl_y": 50.0, "br_y": 20.0}, {"br_x": 0.0}])
+@pytest.mark.parametrize("unknown_length", [False, True])
+def test_an_empty_area_has_no_pixels_and_is_refused(
+    make_scanner: Any, opened: Any, area: dict[str, float], unknown_length: bool
+) -> None:
+    scanner = make_scanner(unknown_length=unknown_length)
+    scanner.load([Sheet(width_mm=85.0, height_mm=25.0)])
+    program = opened(scanner, source="ADF", **area)
+    found = program("parameters")
+    assert found["bytes_per_line"] == 3 * found["pixels_per_line"] >= 0
+    assert 0 in (found["pixels_per_line"], 0 if unknown_length and "tl_y" in area else found["lines"])
+    assert found["lines"] >= (-1 if unknown_length else 0)
+    assert program("start")["status"] == INVAL
+    assert scanner.sheets_left == 1, "no paper is moved for nothing"
+
+
+def test_the_back_of_a_sheet_that_was_fed_for_its_front_alone_never_comes(make_scanner: Any, opened: Any) -> None:
+    scanner = make_scanner()
+    scanner.load([Sheet(**CARD)] * 4)
+    program = opened(scanner, **CARD_AREA)
+    for source in ("ADF", "ADF Duplex", "ADF", "ADF Duplex", "ADF Duplex"):
+        program("set", "source", source)
+        assert program.page()["status"] == EOF
+    begun = [(event.sheet, event.side) for event in scanner.log() if event.event == "image-begin"]
+    assert begun == [(1, "front"), (2, "front"), (3, "front"), (4, "front"), (4, "back")]
 
 
 @pytest.mark.parametrize("way", ["cancel_after", "cancel_by_signal_after"])
@@ -202,6 +227,49 @@ def test_sane_cancel_ends_a_blocked_read_at_once(make_scanner: Any, opened: Any,
     assert ended - cancelled < 0.5
     assert program("start")["status"] == GOOD, "the scanner goes on with the next sheet"
     assert scanner.sheets_left == 0
+
+
+#: Sends the process a signal while sane_start notes in the log that it has begun.
+_SIGNAL_IN_START = """
+#define _GNU_SOURCE
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+ssize_t write(int file, const void *data, size_t length) {
+  if (memmem(data, length, "\\"start\\"", 7)) raise(SIGALRM);
+  return syscall(SYS_write, file, data, length);
+}
+"""
+
+
+def test_a_cancel_is_not_lost_though_sane_start_has_just_begun(
+    make_scanner: Any, opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shim = tmp_path / "signal.so"
+    command = ["cc", "-shared", "-fPIC", "-xc", "-", "-o", str(shim)]
+    subprocess.run(command, input=_SIGNAL_IN_START, text=True, check=True)
+    monkeypatch.setenv("LD_PRELOAD", str(shim))
+    scanner = make_scanner()
+    scanner.load([Sheet(**CARD)])
+    program = opened(scanner, source="ADF", **CARD_AREA)
+    program("cancel_by_signal_after", 60)
+    assert program("start")["status"] == CANCELLED
+    assert scanner.sheets_left == 1
+
+
+def test_a_cancel_of_before_does_not_end_a_start_nor_keep_it_busy(make_scanner: Any, opened: Any) -> None:
+    scanner = make_scanner(model={"images_per_minute": 120})
+    scanner.load([Sheet(**CARD)])
+    program = opened(scanner, source="ADF", **CARD_AREA)
+    program("cancel")
+    before = _cpu_s(program.process.pid)
+    page = program.page()
+    assert page["status"] == EOF
+    log = {event.event: event.t for event in scanner.log()}
+    assert log["image-end"] - log["image-begin"] > 0.15
+    assert _cpu_s(program.process.pid) - before < 0.1, "it slept while the paper moved"
 
 
 # ------------------------------------------------------------------------------------------------------ pace
@@ -273,6 +341,39 @@ def test_paper_waits_for_a_reader_that_falls_behind_the_memory(make_scanner: Any
     assert took[100] < sheet_s / 2
 
 
+@pytest.mark.parametrize(("source", "is_caught_up"), [("ADF", True), ("ADF Duplex", False)])
+def test_the_memory_holds_images_of_one_side_or_of_two(
+    make_scanner: Any, opened: Any, source: str, is_caught_up: bool
+) -> None:
+    """One image: a whole sheet if its front alone is taken, otherwise half of one."""
+    scanner = make_scanner(model={"images_per_minute": 200, "buffered_images": 1})
+    scanner.load([Sheet()] * 2)
+    program = opened(scanner, source=source, mode="Gray")
+    for _ in range(2 if source == "ADF Duplex" else 1):
+        program.page()
+    sheet_s = 2 * 60 / 200
+    resume = time.monotonic() + 2 * sheet_s
+    while time.monotonic() < resume:
+        pass  # the host is busy with something else
+    program.page()
+    began, ended = ([e.t for e in scanner.log() if e.event == event][-1] for event in ("image-begin", "image-end"))
+    assert (ended - began < 0.2 * sheet_s) == is_caught_up
+    assert is_caught_up or ended - began >= sheet_s * (297 / 327 - 0.5) - 0.01
+
+
+def test_each_pass_of_three_takes_the_time_of_a_pass(make_scanner: Any, opened: Any) -> None:
+    scanner = make_scanner(three_pass=True, model={"images_per_minute": 300})
+    scanner.load([Sheet()])
+    program = opened(scanner, source="ADF Duplex")
+    while program.page()["status"] == EOF:
+        pass
+    began, ended = ([e.t for e in scanner.log() if e.event == event] for event in ("image-begin", "image-end"))
+    took = [end - begin for begin, end in zip(began, ended, strict=True)]
+    pass_s = 2 * 60 / 300 * 297 / 327
+    assert min(took[:3]) >= pass_s - 0.01
+    assert max(took[3:]) < pass_s / 2, "the back was seen in the passes of the front"
+
+
 def test_a_slower_scanner_is_as_fast_as_its_reader_when_not_paced(make_scanner: Any, opened: Any) -> None:
     scanner = make_scanner()
     scanner.load([Sheet()] * 10)
@@ -282,6 +383,31 @@ def test_a_slower_scanner_is_as_fast_as_its_reader_when_not_paced(make_scanner: 
     ends = [event.t for event in scanner.log() if event.event == "image-end"]
     assert len(ends) == 10
     assert ends[-1] - ends[0] < 3
+
+
+def test_closing_tells_what_the_simulation_itself_has_cost(make_scanner: Any, opened: Any, photo: Any) -> None:
+    scanner = make_scanner()
+    scanner.place_on_glass(Sheet(front=photo(620, 877)))
+    program = opened(scanner, resolution=400)
+    before = _cpu_s(program.process.pid)
+    assert program.page()["status"] == EOF
+    used_s = _cpu_s(program.process.pid) - before
+    program("close")
+    program("open", scanner.device)
+    program("close")
+    scaling_s, nothing_s = (event.cpu_s for event in scanner.log() if event.event == "close")
+    assert 0.3 * used_s < scaling_s < 1.2 * used_s + 0.03, "scaling is most of the work"
+    assert nothing_s == 0, "each opening is counted by itself"
+
+
+def test_waiting_for_paper_costs_nothing(make_scanner: Any, opened: Any) -> None:
+    scanner = make_scanner(model={"images_per_minute": 120})
+    scanner.load([Sheet(**CARD)])
+    program = opened(scanner, source="ADF", **CARD_AREA)
+    assert program.page()["status"] == EOF
+    program("exit")
+    log = {event.event: event for event in scanner.log()}
+    assert 0 < log["close"].cpu_s < (log["image-end"].t - log["image-begin"].t) / 4
 
 
 def test_memory_does_not_grow_with_the_picture(make_scanner: Any, opened: Any, photo: Any) -> None:

@@ -60,8 +60,11 @@ def test_scanimage_shows_the_options_in_groups_with_ranges_units_and_defaults(
     assert "Selects the scan source" in shown
 
 
-def test_resolutions_can_be_a_range_and_one_an_axis(make_scanner: Any, environment_of: Any) -> None:
-    model = {"resolutions": (75, 1200), "resolution_range": True, "separate_resolutions": True}
+@pytest.mark.parametrize("ends", [{"resolutions": (75, 1200)}, {}], ids=["two", "first and last of the list"])
+def test_resolutions_can_be_a_range_and_one_an_axis(
+    make_scanner: Any, environment_of: Any, ends: dict[str, Any]
+) -> None:
+    model = {**ends, "resolution_range": True, "separate_resolutions": True}
     shown = scanimage(environment_of(make_scanner(model=model)), "-A").stdout
     for name in ("resolution", "x-resolution", "y-resolution"):
         assert f"    --{name} 75..1200dpi (in steps of 1) [300]\n" in shown
@@ -173,6 +176,46 @@ def test_the_command_line_makes_a_scanner_for_a_shell(tmp_path: Path) -> None:
     assert SimulatedScanner(tmp_path / "my desk" / "hardware").sheets_left == 1
     wrong = subprocess.run([*command, "--page", "/nowhere.pnm"], capture_output=True, text=True, check=False)
     assert (wrong.returncode, wrong.stderr) == (2, "dsm-device sim: /nowhere.pnm: No such file or directory\n")
+
+
+def sim_scanner(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("dsm-device")), "sim", "scanner", "--out", str(folder)]
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+
+
+def test_hands_on_a_scanner_leave_its_configuration_alone(tmp_path: Path) -> None:
+    made = sim_scanner(tmp_path, "--images-per-minute", "140")
+    configuration = tmp_path / "sane.d" / "dsmsim.conf"
+    changed_by_hand = configuration.read_text().replace("Sim Feeder 140", "Mine") + "\n# kept\n"
+    configuration.write_text(changed_by_hand)
+    for hands in (["--press", "scan"], ["--sheets", "2"], []):
+        done = sim_scanner(tmp_path, *hands)
+        assert done.stdout.splitlines()[:2] == made.stdout.splitlines()[:2], done.stderr
+        assert configuration.read_text() == changed_by_hand
+    assert SimulatedScanner(tmp_path / "hardware").sheets_left == 2
+
+
+def test_another_speed_of_a_scanner_changes_its_speed_alone(tmp_path: Path) -> None:
+    sim_scanner(tmp_path, "--images-per-minute", "140")
+    configuration = tmp_path / "sane.d" / "dsmsim.conf"
+    before = configuration.read_text().replace("Sim Feeder 140", "Mine")
+    configuration.write_text(before)
+    assert sim_scanner(tmp_path, "--images-per-minute", "30").returncode == 0
+    assert configuration.read_text() == before.replace("images-per-minute 140", "images-per-minute 30")
+    refused = sim_scanner(tmp_path, "--images-per-minute", "-1")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "images-per-minute 30" in configuration.read_text()
+
+
+def test_a_scanner_whose_folder_was_moved_is_found_there(tmp_path: Path) -> None:
+    sim_scanner(tmp_path / "old", "--images-per-minute", "140")
+    (tmp_path / "old").rename(tmp_path / "new")
+    script = 'eval "$("$0" sim scanner --out "$1")" && scanimage -L'
+    program = str(Path(sys.executable).with_name("dsm-device"))
+    done = subprocess.run(
+        ["sh", "-c", script, program, str(tmp_path / "new")], capture_output=True, text=True, check=False
+    )
+    assert "dsmsim:001:004" in done.stdout, done.stderr
 
 
 # ------------------------------------------------------------------------------------------------- the build

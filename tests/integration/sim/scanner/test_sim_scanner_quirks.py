@@ -11,7 +11,9 @@ from PIL import Image
 
 from dsm_sim.scanner import Fault, Sheet, read_mark
 
-GOOD, UNSUPPORTED, CANCELLED, BUSY, INVAL, EOF, JAMMED, NO_DOCS, COVER_OPEN, IO_ERROR, NO_MEM = range(11)
+GOOD, UNSUPPORTED, CANCELLED, BUSY, INVAL, EOF, JAMMED, NO_DOCS, COVER_OPEN, IO_ERROR, NO_MEM, ACCESS_DENIED = (
+    range(12)
+)
 WARMING_UP = 12
 INEXACT, RELOAD_OPTIONS, RELOAD_PARAMS = 1, 2, 4
 GRAY_FRAME, RGB_FRAME, RED, GREEN, BLUE = range(5)
@@ -262,6 +264,20 @@ def test_a_fault_happens_once_at_its_byte_of_its_image(
     assert scanner.sheets_left == 0
 
 
+@pytest.mark.parametrize("at", ["start", "read"])
+@pytest.mark.parametrize("what", ["jammed", "double-feed"])
+def test_a_jam_is_in_the_log_once_it_can_be_cleared(make_scanner: Any, opened: Any, what: Any, at: Any) -> None:
+    scanner = make_scanner(faults=(Fault(what=what, at=at, image=2),))
+    scanner.load(cards(3))
+    program = opened(scanner, source="ADF", **CARD_AREA)
+    assert program.page()["status"] == EOF
+    assert "jammed" not in [event.event for event in scanner.log()]
+    assert program.page()["status"] == JAMMED
+    happened = [event.event for event in scanner.log()]
+    assert happened.count("jammed") == 1
+    assert happened.index("fault") < happened.index("jammed") < happened.index("status")
+
+
 def test_a_double_feed_is_logged_with_the_sheet_that_nobody_saw(make_scanner: Any, opened: Any) -> None:
     scanner = make_scanner(faults=(Fault(what="double-feed", image=1, byte=1),))
     scanner.load(cards(3))
@@ -280,6 +296,7 @@ def test_an_option_says_what_a_double_feed_does(make_scanner: Any, opened: Any, 
     assert program.page()["status"] == EOF
     assert program("get", "double-feed")["value"] == 0
     assert [event.sheet for event in scanner.log() if event.event == "image-begin"] == [1, 3]
+    assert [event.event for event in scanner.log()].count("jammed") == (1 if action == "Stop" else 0)
 
 
 def test_a_fault_that_always_comes_comes_once_an_image(make_scanner: Any, opened: Any) -> None:
@@ -330,6 +347,53 @@ def test_a_hang_ends_with_the_process_only(make_scanner: Any, opened: Any, at: A
     assert again.page()["status"] == EOF, "another process can use the scanner at once"
 
 
+def test_a_hang_in_open_keeps_the_scanner_until_the_process_ends(make_scanner: Any, run_program: Any) -> None:
+    scanner = make_scanner(faults=(Fault(what="hang", at="open"),))
+    stuck, other = run_program(scanner), run_program(scanner)
+    stuck.begin("open", scanner.device)
+    assert stuck.is_silent(0.3)
+    assert [(event.event, event.call, event.what) for event in scanner.log()] == [("fault", "open", "hang")]
+    assert other("open", scanner.device)["status"] == BUSY
+    stuck.kill()
+    assert other("open", scanner.device)["status"] == GOOD, "and once only"
+
+
+@pytest.mark.parametrize(
+    ("what", "status"),
+    [
+        ("unsupported", UNSUPPORTED),
+        ("device-busy", BUSY),
+        ("inval", INVAL),
+        ("io-error", IO_ERROR),
+        ("no-mem", NO_MEM),
+        ("access-denied", ACCESS_DENIED),
+        ("warming-up", WARMING_UP),
+    ],
+)
+@pytest.mark.parametrize("at", ["open", "start"])
+def test_a_call_fails_as_often_as_it_is_told_to(
+    make_scanner: Any, run_program: Any, what: Any, status: int, at: Any
+) -> None:
+    scanner = make_scanner(faults=(Fault(what=what, at=at, times=2),))
+    scanner.load(cards(1))
+    program = run_program(scanner)
+    opened = [program("open", scanner.device)["status"] for _ in range(3 if at == "open" else 1)]
+    assert opened == ([status, status, GOOD] if at == "open" else [GOOD])
+    program("set", "source", "ADF")
+    started = [program("start")["status"] for _ in range(1 if at == "open" else 3)]
+    assert started == ([GOOD] if at == "open" else [status, status, GOOD])
+    told = [(event.call, event.status) for event in scanner.log() if event.event == "status"]
+    assert told == [(at, what)] * 2
+    assert scanner.sheets_left == 0, "no sheet was lost by it"
+
+
+def test_a_failed_opening_leaves_the_scanner_to_others(make_scanner: Any, run_program: Any) -> None:
+    scanner = make_scanner(faults=(Fault(what="io-error", at="open"),))
+    program, other = run_program(scanner), run_program(scanner)
+    assert program("open", scanner.device)["status"] == IO_ERROR
+    assert other("open", scanner.device)["status"] == GOOD
+
+
 @pytest.mark.parametrize("at", ["start", "read"])
 def test_a_hang_until_cancel_ends_with_sane_cancel(make_scanner: Any, opened: Any, at: Any) -> None:
     scanner = make_scanner(faults=(Fault(what="hang-until-cancel", at=at),))
@@ -364,6 +428,26 @@ def test_the_same_page_is_delivered_again(make_scanner: Any, opened: Any, tmp_pa
     assert pages[0] == pages[1] == pages[2] == pages[3] != pages[4]
     seen = [(mark_of(page).sheet, mark_of(page).side) for page in pages[3:]]
     assert seen == [(1, "front"), (1, "back"), (2, "front"), (2, "back")], "no page is lost by it"
+
+
+def test_the_first_image_of_a_batch_has_none_before_it_to_repeat(make_scanner: Any, opened: Any) -> None:
+    scanner = make_scanner(faults=(Fault(what="replay", at="start", image=1),))
+    scanner.load(cards(2))
+    program = opened(scanner, source="ADF", **CARD_AREA)
+    assert [program.page()["status"] for _ in range(3)] == [EOF, EOF, NO_DOCS]
+    assert not [event for event in scanner.log() if event.event == "fault"], "it has not happened"
+    scanner.load(cards(1))
+    assert [program.page()["status"] for _ in range(3)] == [EOF, EOF, NO_DOCS], "and is still to come"
+    begun = [(event.load, event.sheet) for event in scanner.log() if event.event == "image-begin"]
+    assert begun == [(1, 1), (1, 2), (1, 2), (2, 1)]
+
+
+def test_a_replay_that_cannot_happen_hides_no_other_fault(make_scanner: Any, opened: Any) -> None:
+    replay, failure = (Fault(what=what, at="start", image=1) for what in ("replay", "io-error"))  # type: ignore[arg-type]  # words
+    scanner = make_scanner(faults=(replay, failure))
+    scanner.load(cards(1))
+    program = opened(scanner, source="ADF", **CARD_AREA)
+    assert [program.page()["status"] for _ in range(2)] == [IO_ERROR, EOF]
 
 
 def test_memory_is_lost_with_each_image(make_scanner: Any, opened: Any) -> None:
