@@ -30,7 +30,7 @@ class Trace:
         self._output = output
 
     def show(self, event: Event) -> None:
-        """A trace that cannot be written any more, as on a full disk, stops no scan: it ends there, and says so."""
+        """A trace that cannot be written any more, as on a full disk, stops no scan: it ends, and says so."""
         if not self._file.closed:
             self._write(event)
         self._output.show(event)

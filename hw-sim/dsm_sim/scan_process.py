@@ -6,17 +6,42 @@ Source: scan process schema (MS-BDSRR 2.2 PostScanProcess); WS-Scan ScanTicket.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from lxml import etree
+from msgspec import Meta
+
+from dsm_sim.peers.scan_server.filters.targets import FilterName
 
 _PSP: Final = "http://schemas.microsoft.com/windows/2008/02/imaging/postscan/psp"
 _WSCN: Final = "http://schemas.microsoft.com/windows/2006/08/wdp/scan"
 _FILTERS: Final = "http://schemas.microsoft.com/windows/2007/10/imaging/postscan/filter/"
 _MIL_PER_MM: Final = 1000 / 25.4
 
-FilterName = Literal["fileshare", "email", "sharepoint"]
+_GUID: Final = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
+_Format = Literal[
+    "dib",
+    "exif",
+    "jbig",
+    "jfif",
+    "jpeg2k",
+    "pdf-a",
+    "png",
+    "tiff-single-uncompressed",
+    "tiff-single-g4",
+    "tiff-single-g3mh",
+    "tiff-single-jpeg-tn2",
+    "tiff-multi-uncompressed",
+    "tiff-multi-g4",
+    "tiff-multi-g3mh",
+    "tiff-multi-jpeg-tn2",
+    "xps",
+]
+_Color = Literal["BlackAndWhite1", "Grayscale4", "Grayscale8", "Grayscale16", "RGB24", "RGB48"]
+_Millimetres = Annotated[float, Meta(ge=1, le=3000)]
+#: What can stand in XML.
+_Text = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\ufffe\uffff]*$")]
 
 
 class ScanProcess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -25,22 +50,22 @@ class ScanProcess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ``must-honor`` names ticket elements (``Format``, ``Resolution``); lengths are in mm. ``images`` 0 means all.
     """
 
-    identifier: str = "D3A0B1C2-5E4F-4A6B-8C7D-9E0F1A2B3C4D"
-    root_name: str = "Demo"
-    format: str = "jfif"
-    quality: int = 85
-    images: int = 0
+    identifier: Annotated[str, Meta(pattern=_GUID)] = "D3A0B1C2-5E4F-4A6B-8C7D-9E0F1A2B3C4D"
+    root_name: _Text = "Demo"
+    format: _Format = "jfif"
+    quality: Annotated[int, Meta(ge=0, le=100)] = 85
+    images: Annotated[int, Meta(ge=0, le=10_000)] = 0
     source: Literal["Platen", "ADF", "ADFDuplex", "Film"] = "ADF"
-    width_mm: float = 210
-    height_mm: float = 297
-    color: str = "RGB24"
-    dpi: int = 100
+    width_mm: _Millimetres = 210
+    height_mm: _Millimetres = 297
+    color: _Color = "RGB24"
+    dpi: Annotated[int, Meta(ge=1, le=4800)] = 100
     must_honor: tuple[str, ...] = ("Format", "InputSource")
     continue_on_error: bool = False
-    filters: tuple[FilterName, ...] = ("fileshare",)
-    shares: tuple[str, ...] = (r"\\files.sim.example\scans",)
-    mail_to: tuple[str, ...] = ("archive@sim.example",)
-    sites: tuple[str, ...] = ("https://portal.sim.example/scans",)
+    filters: Annotated[tuple[FilterName, ...], Meta(min_length=1)] = ("fileshare",)
+    shares: tuple[_Text, ...] = (r"\\files.sim.example\scans",)
+    mail_to: tuple[_Text, ...] = ("archive@sim.example",)
+    sites: tuple[_Text, ...] = ("https://portal.sim.example/scans",)
 
     def document(self, repository: str) -> str:
         """The process as XML; ``repository`` is the scan server's ``name`` or ``name:port``."""

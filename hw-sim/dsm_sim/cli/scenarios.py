@@ -51,9 +51,16 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     add("--slow", action="store_true", help="with --all: the slow ones as well")
     add("--trace", type=Path, metavar="FILE", help="draw a strip chart of one scenario (SVG)")
     add("--keep", type=Path, metavar="DIR", help="keep everything in DIR/NAME, which must not exist")
-    add("--images-per-minute", type=int, metavar="N", help="the scanner's speed, 0: as fast as it is read")
+    add("--images-per-minute", type=_speed, metavar="N", help="the scanner's speed, 0: as fast as it is read")
     add("--json", action="store_true", help="JSON lines on standard output")
     parser.set_defaults(run=_run)
+
+
+def _speed(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 10_000:
+        raise ValueError
+    return number
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -88,10 +95,15 @@ def _run(arguments: argparse.Namespace) -> int:
     entries = [_sped(entry, arguments.images_per_minute) for entry in _chosen(arguments)]
     if arguments.trace and len(entries) != 1:
         raise SimUsageError("--trace draws one scenario: name just one")
+    if arguments.trace:
+        arguments.trace.open("ab").close()  # better now than after minutes
+    places = [_place(arguments.keep, entry) for entry in entries]
+    if arguments.keep and len(set(places)) < len(places):
+        raise SimUsageError("--keep needs scenarios of different names")
     width = max(len(entry.name) for entry in entries)
     verdicts = []
-    for entry in entries:
-        verdict = run_scenario(entry, _place(arguments.keep, entry), arguments.trace)
+    for entry, place in zip(entries, places, strict=True):
+        verdict = _played(entry, place, arguments.trace)
         verdicts.append(verdict)
         _show(verdict, width, as_json=arguments.json)
     if not arguments.json:
@@ -99,7 +111,18 @@ def _run(arguments: argparse.Namespace) -> int:
     return _OK if all(verdict.is_good for verdict in verdicts) else _FAILED
 
 
+def _played(entry: Entry, place: Path | None, chart: Path | None) -> Verdict:
+    try:
+        return run_scenario(entry, place, chart)
+    except ScenarioError as error:
+        raise SimUsageError(str(error)) from error
+
+
 def _chosen(arguments: argparse.Namespace) -> Sequence[Entry]:
+    if arguments.all and arguments.scenario:
+        raise SimUsageError("name scenarios, or --all, not both")
+    if arguments.slow and not arguments.all:
+        raise SimUsageError("--slow goes with --all")
     if arguments.all:
         return [entry for entry in _all() if arguments.slow or not entry.scenario.slow]
     if not arguments.scenario:
@@ -163,7 +186,7 @@ def _show_summary(verdicts: Sequence[Verdict], arguments: argparse.Namespace) ->
         rate = one.images / max(one.took_s, 1e-6) * 60
         _say(
             f"          {rate:.0f} images a minute in all; the feeder ran at {one.pace:.0%} of its speed; "
-            f"the simulated server used {one.simulator_cores:.0%} of a core; set up in {one.set_up_s:.2f} s"
+            f"the simulator used {one.simulator_cores:.0%} of a core; set up in {one.set_up_s:.2f} s"
         )
     if arguments.keep:
         _say(f"kept in {arguments.keep.absolute()}")

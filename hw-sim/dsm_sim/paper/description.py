@@ -25,6 +25,7 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     - ``dpi``: 25 to 600. 100 by default, or what the file says.
     - ``color``: ``rgb`` by default, or as the file is.
     - ``seed``: another one gives another document of the same kind.
+    - ``marked``: whether the scanner draws its mark on it, without which nobody can tell which side it was.
     - ``upside-down``: fed with its foot first, which turns both sides by 180 degrees.
 
     Raises ``ValueError`` of one line for values that do not go together (msgspec's ``ValidationError`` where the
@@ -41,6 +42,7 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     color: Color | None = None
     seed: int = 0
     upside_down: bool = False
+    marked: bool = True
 
     def __post_init__(self) -> None:
         if bool(self.kind) == bool(self.file):

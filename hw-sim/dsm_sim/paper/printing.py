@@ -28,6 +28,7 @@ class PrintedSheet:
     back: Path | None
     width_mm: float
     height_mm: float
+    is_marked: bool = True
 
 
 def print_sheets(papers: Sequence[Paper], folder: Path, base: Path) -> list[PrintedSheet]:
@@ -68,7 +69,7 @@ def _printed(paper: Paper, folder: Path, base: Path) -> PrintedSheet:
         front = _copied(picture, folder, paper.upside_down)
     # No front has a negative seed: the back of a sheet is never the front of another.
     back = _drawn(paper, paper.back, ~paper.seed, folder, (size, dpi)) if paper.back else None
-    return PrintedSheet(front, back, *size)
+    return PrintedSheet(front, back, *size, paper.marked)
 
 
 def _drawn(paper: Paper, kind: Kind, seed: int, folder: Path, scale: tuple[tuple[float, float], int]) -> Path:

@@ -7,9 +7,10 @@ to hardware, server and network.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from dsm_sim.network import NetworkBehaviour
 from dsm_sim.paper import Paper
@@ -18,15 +19,18 @@ from dsm_sim.scanner import Button
 if TYPE_CHECKING:
     from dsm_sim.scenario.desk import Desk
 
-_MOMENT: Final = re.compile(r"(image|page|sent) ([1-9]\d*)|(after) (\d+(?:\.\d+)?)|(created|spooled)")
+_MOMENT: Final = re.compile(r"(image|jammed|page|sent) ([1-9]\d*)|(after) (\d+(?:\.\d+)?)|(created|spooled)")
+
+
+Seconds = Annotated[float, Meta(ge=0, le=3600)]
 
 
 class Moment(msgspec.Struct, frozen=True):
     """When something happens beside a running command.
 
-    ``image n``: the scanner begins its n-th image of the scenario · ``page n``: the device has image n on disk ·
-    ``sent n``: the server has confirmed it · ``created``: the job exists · ``spooled``: all images are in ·
-    ``after s``: that many seconds after the command's start.
+    ``image n``: the scanner begins its n-th image of the scenario · ``jammed n``: it jams for the n-th time ·
+    ``page n``: the device has image n on disk · ``sent n``: the server has confirmed it · ``created``: the job
+    exists · ``spooled``: all images are in · ``after s``: that many seconds after the command's start.
     """
 
     event: str
@@ -36,9 +40,8 @@ class Moment(msgspec.Struct, frozen=True):
     def read(cls, text: str) -> Moment:
         match = _MOMENT.fullmatch(text)
         if not match:
-            raise ValueError(
-                f'"{text}" is no moment: write "image 3", "page 3", "sent 3", "created", "spooled" or "after 1.5"'
-            )
+            examples = ("image 3", "jammed 1", "page 3", "sent 3", "created", "spooled", "after 1.5")
+            raise ValueError(f'"{text}" is no moment: write {", ".join(examples[:-1])} or {examples[-1]}')
         event = match[1] or match[3] or match[5]
         return cls(event, float(match[2] or match[4] or 0))
 
@@ -57,25 +60,30 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return Moment.read(self.when)
 
 
-class Load(Deed, frozen=True, tag="load"):
+class Load(Deed, frozen=True, kw_only=True, tag="load"):
     """Paper is put into the feeder."""
 
-    paper: tuple[Paper, ...]
+    paper: Annotated[tuple[Paper, ...], Meta(min_length=1)]
 
     def happen(self, desk: Desk) -> None:
         desk.load(self.paper)
 
 
-class Place(Deed, frozen=True, tag="place"):
+class Place(Deed, frozen=True, kw_only=True, tag="place"):
     """A sheet is laid on the glass."""
 
     paper: Paper
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.paper.count > 1:
+            raise ValueError("one sheet lies on the glass, not several: leave out count")
 
     def happen(self, desk: Desk) -> None:
         desk.place(self.paper)
 
 
-class Press(Deed, frozen=True, tag="press"):
+class Press(Deed, frozen=True, kw_only=True, tag="press"):
     """A button of the scanner is pressed."""
 
     button: Button
@@ -84,53 +92,53 @@ class Press(Deed, frozen=True, tag="press"):
         desk.scanner.press(self.button)
 
 
-class OpenCover(Deed, frozen=True, tag="open-cover"):
+class OpenCover(Deed, frozen=True, kw_only=True, tag="open-cover"):
     def happen(self, desk: Desk) -> None:
         desk.scanner.open_cover()
 
 
-class CloseCover(Deed, frozen=True, tag="close-cover"):
+class CloseCover(Deed, frozen=True, kw_only=True, tag="close-cover"):
     def happen(self, desk: Desk) -> None:
         desk.scanner.close_cover()
 
 
-class ClearJam(Deed, frozen=True, tag="clear-jam"):
+class ClearJam(Deed, frozen=True, kw_only=True, tag="clear-jam"):
     """Somebody takes the jammed sheet out."""
 
     def happen(self, desk: Desk) -> None:
         desk.scanner.clear_jam()
 
 
-class Unplug(Deed, frozen=True, tag="unplug"):
+class Unplug(Deed, frozen=True, kw_only=True, tag="unplug"):
     def happen(self, desk: Desk) -> None:
         desk.scanner.unplug()
 
 
-class Plug(Deed, frozen=True, tag="plug"):
+class Plug(Deed, frozen=True, kw_only=True, tag="plug"):
     """The scanner comes back, as USB devices do: under another address."""
 
-    address: str = "001:009"
+    address: Annotated[str, Meta(pattern=r"^\d{3}:\d{3}$")] = "001:009"
 
     def happen(self, desk: Desk) -> None:
         desk.scanner.plug(self.address)
 
 
-class FallAsleep(Deed, frozen=True, tag="fall-asleep"):
+class FallAsleep(Deed, frozen=True, kw_only=True, tag="fall-asleep"):
     def happen(self, desk: Desk) -> None:
         desk.scanner.fall_asleep()
 
 
-class StopServer(Deed, frozen=True, tag="stop-server"):
+class StopServer(Deed, frozen=True, kw_only=True, tag="stop-server"):
     def happen(self, desk: Desk) -> None:
         desk.server.stop()
 
 
-class StartServer(Deed, frozen=True, tag="start-server"):
+class StartServer(Deed, frozen=True, kw_only=True, tag="start-server"):
     def happen(self, desk: Desk) -> None:
         desk.server.start()
 
 
-class RestartServer(Deed, frozen=True, tag="restart-server"):
+class RestartServer(Deed, frozen=True, kw_only=True, tag="restart-server"):
     """The server's process ends and is started again; ``remember``: with its jobs."""
 
     remember: bool
@@ -139,7 +147,7 @@ class RestartServer(Deed, frozen=True, tag="restart-server"):
         desk.server.restart(remember=self.remember)
 
 
-class Network(Deed, frozen=True, tag="network"):
+class Network(Deed, frozen=True, kw_only=True, tag="network"):
     """From now on the network behaves like this."""
 
     behaviour: NetworkBehaviour
@@ -148,16 +156,20 @@ class Network(Deed, frozen=True, tag="network"):
         desk.behave(self.behaviour)
 
 
-class Signal(Deed, frozen=True, tag="signal"):
+class Signal(Deed, frozen=True, kw_only=True, tag="signal"):
     """The device's process is sent a signal; KILL is sent to all of its processes, as a power cut would."""
 
     signal: Literal["INT", "TERM", "HUP", "KILL"]
+    #: KILL for the program alone, as the kernel does it to whoever takes too much memory.
+    alone: bool = False
+    #: Who is meant while an agent runs in the background.
+    to: Literal["agent", "command"] = "agent"
 
 
-class Wait(Deed, frozen=True, tag="wait"):
+class Wait(Deed, frozen=True, kw_only=True, tag="wait"):
     """Nothing happens for a while: an idle device, a lunch break in small."""
 
-    seconds: float
+    seconds: Seconds
 
 
 #: What needs nothing but the desk.
@@ -180,85 +192,70 @@ Accident = (
 Beside = Accident | Signal
 
 
-class Command(Deed, frozen=True, tag="command"):
+class _Run(Deed, frozen=True, kw_only=True):
     """A command of the device, with what it must end in.
 
     ``exit``: the exit code, or those that may be · ``says``: a regular expression that its messages must match ·
-    ``times``: so often, one after the other · ``meanwhile``: what happens while it runs. In ``arguments``
-    ``{job}`` stands for the job of the last scan, ``{console}`` for the address of the device's own service.
+    ``times``: so often, one after the other · ``meanwhile``: what happens while it runs.
     """
 
-    arguments: tuple[str, ...]
     exit: int | tuple[int, ...] = 0
     says: str = ""
-    times: int = 1
-    limit_s: float = 60
+    times: Annotated[int, Meta(ge=1, le=10_000)] = 1
+    limit_s: Seconds = 60
     meanwhile: tuple[Beside, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_command(self)
+        try:
+            re.compile(self.says)
+        except re.error as error:
+            raise ValueError(f"says is no regular expression: {error}") from error
+        for number, deed in enumerate(self.meanwhile, start=1):
+            if not deed.when:
+                raise ValueError(f'meanwhile[{number}] has no `when`: say at which moment, as in when = "image 3"')
 
 
-class Scan(Deed, frozen=True, tag="scan"):
-    """A push scan by the scenario's process, as :class:`Command`; ``set`` changes elements of the ticket."""
+class Command(_Run, frozen=True, kw_only=True, tag="command"):
+    """Any command. In ``arguments`` ``{job}`` stands for the job of the last scan, ``{console}`` for the address
+    of the device's own service.
+    """
+
+    arguments: Annotated[tuple[str, ...], Meta(min_length=1)]
+
+
+class Scan(_Run, frozen=True, kw_only=True, tag="scan"):
+    """A push scan by the scenario's process; ``set`` changes elements of the ticket."""
 
     arguments: tuple[str, ...] = ()
     set: tuple[str, ...] = ()
-    exit: int | tuple[int, ...] = 0
-    says: str = ""
-    times: int = 1
-    limit_s: float = 60
-    meanwhile: tuple[Beside, ...] = ()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_command(self)
 
     #: What the process is called on the device.
     PROCESS: ClassVar[str] = "Scenario"
 
     def as_command(self) -> Command:
         changes = [part for each in self.set for part in ("--set", each)]
-        return Command(
-            arguments=("scan", "--process", self.PROCESS, *changes, *self.arguments),
-            exit=self.exit,
-            says=self.says,
-            times=self.times,
-            limit_s=self.limit_s,
-            meanwhile=self.meanwhile,
-        )
+        fields = {name: getattr(self, name) for name in _Run.__struct_fields__}
+        return Command(arguments=("scan", "--process", self.PROCESS, *changes, *self.arguments), **fields)
 
 
-class StartAgent(Deed, frozen=True, tag="start-agent"):
+class StartAgent(Deed, frozen=True, kw_only=True, tag="start-agent"):
     """``dsm-device run`` in the background, until the scenario's end or ``stop-agent``."""
 
-    limit_s: float = 10
+    limit_s: Seconds = 10
 
 
-class StopAgent(Deed, frozen=True, tag="stop-agent"):
+class StopAgent(Deed, frozen=True, kw_only=True, tag="stop-agent"):
     """SIGTERM to the agent, which then ends in time with 0."""
 
-    limit_s: float = 5
+    limit_s: Seconds = 5
 
 
-class Await(Deed, frozen=True, tag="await"):
+class Await(Deed, frozen=True, kw_only=True, tag="await"):
     """Wait until the server has so many jobs that are completed."""
 
-    completed_jobs: int
-    limit_s: float = 30
+    completed_jobs: Annotated[int, Meta(ge=1)]
+    limit_s: Seconds = 30
 
 
 Step = Accident | Signal | Wait | Command | Scan | StartAgent | StopAgent | Await
-
-
-def _check_command(command: Command | Scan) -> None:
-    try:
-        re.compile(command.says)
-    except re.error as error:
-        raise ValueError(f"says is no regular expression: {error}") from error
-    for number, deed in enumerate(command.meanwhile, start=1):
-        if not deed.when:
-            raise ValueError(f'meanwhile[{number}] has no `when`: say at which moment, as in when = "image 3"')
-    if command.times < 1:
-        raise ValueError("times is less than 1")

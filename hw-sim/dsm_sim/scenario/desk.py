@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from dsm_sim.held_port import HeldPort
 from dsm_sim.network import NetworkBehaviour, RunningNetwork, running_network
-from dsm_sim.paper import Paper, print_sheets
+from dsm_sim.paper import Paper, PrintedSheet, print_sheets
 from dsm_sim.peers.scan_server import Happening, RunningScanServer, running_scan_server
 from dsm_sim.scanner import Sheet, SimulatedScanner, write_sane_config
 from dsm_sim.scenario.deeds import Scan
-from dsm_sim.scenario.format import Scenario
+from dsm_sim.scenario.format import Scenario, papers_of
 
 USER_SID: Final = "S-1-5-21-1085031214-1563985344-725345543-1107"
 USER: Final = "clerk@sim.example"
@@ -33,24 +34,34 @@ class Desk:
     network: RunningNetwork | None
     happenings: list[Happening]
     environment: Mapping[str, str]
-    #: TCP port of the device's own service, once it runs.
-    console_port: int
+    #: TCP ports for the device's own services: the console's, the panel's.
+    ports: tuple[int, int]
+    #: All paper that there was, by load and number in it.
+    printed: dict[tuple[int, int], Sheet] = field(default_factory=dict)
 
     @property
     def configuration(self) -> Path:
         return self.folder / "config.toml"
 
     @property
-    def spool(self) -> Path:
-        return self.folder / "state" / "spool"
+    def console(self) -> str:
+        """The address of the device's own service, once it runs."""
+        return f"http://127.0.0.1:{self.ports[0]}/"
+
+    def is_console_there(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.ports[0])) == 0
 
     def load(self, papers: tuple[Paper, ...]) -> None:
         """Paper into the feeder."""
-        self.scanner.load(self._print(papers))
+        sheets = self._print(papers)
+        load = self.scanner.load(sheets)
+        self.printed.update({(load, number): sheet for number, sheet in enumerate(sheets, start=1)})
 
     def place(self, paper: Paper) -> None:
         """The first sheet of it onto the glass."""
-        self.scanner.place_on_glass(self._print((paper,))[0])
+        sheet = self._print((paper,))[0]
+        self.printed[self.scanner.place_on_glass(sheet), 1] = sheet
 
     def behave(self, behaviour: NetworkBehaviour) -> None:
         """The network from now on."""
@@ -58,16 +69,39 @@ class Desk:
             self.network.behave(behaviour)
 
     def _print(self, papers: tuple[Paper, ...]) -> list[Sheet]:
-        printed = print_sheets(papers, self.folder / "paper", self.base)
+        printed = _printed(papers, self.folder, self.base)
         return [
-            Sheet(front=each.front, back=each.back, width_mm=each.width_mm, height_mm=each.height_mm)
+            Sheet(
+                front=each.front,
+                back=each.back,
+                width_mm=each.width_mm,
+                height_mm=each.height_mm,
+                is_marked=each.is_marked,
+            )
             for each in printed
         ]
 
 
+class PaperError(Exception):
+    """Paper that cannot be made, in one line."""
+
+
+def _printed(papers: Sequence[Paper], folder: Path, base: Path) -> list[PrintedSheet]:
+    """A drawing that is there already is not drawn again."""
+    try:
+        return print_sheets(papers, folder / "paper", base)
+    except ValueError as error:
+        raise PaperError(str(error)) from error
+
+
 @contextmanager
 def open_desk(scenario: Scenario, folder: Path, base: Path) -> Iterator[Desk]:
-    """Sets the desk; ``base`` is the folder to which files named in the scenario are relative."""
+    """Sets the desk; ``base`` is the folder to which files named in the scenario are relative.
+
+    Raises :class:`PaperError`, OSError.
+    """
+    # Before anything moves: what cannot be made is known at once, and nothing is drawn while time counts.
+    _printed(papers_of(scenario), folder, base)
     with ExitStack() as stack:
         happenings: list[Happening] = []
         processes = folder / "scan-processes"
@@ -90,7 +124,8 @@ def open_desk(scenario: Scenario, folder: Path, base: Path) -> Iterator[Desk]:
             for number, model in enumerate(scenario.other_scanners, start=2)
         ]
         environment = write_sane_config(folder / "sane", [*others, scanner])
-        desk = Desk(folder, base, scanner, server, network, happenings, environment, _free_port())
+        console, panel = (stack.enter_context(closing(HeldPort("127.0.0.1", 0))).number for _ in range(2))
+        desk = Desk(folder, base, scanner, server, network, happenings, environment, (console, panel))
         port = network.port if network else server.port
         scenario.process.write(processes, Scan.PROCESS, f"{server.fqdn}:{port}")
         desk.configuration.write_text(_toml(_sections(scenario, desk)), "utf-8")
@@ -117,19 +152,13 @@ def _sections(scenario: Scenario, desk: Desk) -> dict[str, dict[str, Any]]:
             "retry_first": 0.05,
             "retry_max": 0.4,
         },
-        "console": {"listen": "127.0.0.1", "http_port": desk.console_port, "discovery": False},
-        "panel": {"port": _free_port()},
+        "console": {"listen": "127.0.0.1", "http_port": desk.ports[0], "discovery": False},
+        "panel": {"port": desk.ports[1]},
         "metrics": {"port": 0},
     }
     for name, values in scenario.device.items():
         sections.setdefault(name, {}).update(values)
     return sections
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def _toml(sections: Mapping[str, Mapping[str, Any]]) -> str:
@@ -138,8 +167,12 @@ def _toml(sections: Mapping[str, Mapping[str, Any]]) -> str:
     for name, values in sections.items():
         inner = {key: value for key, value in values.items() if isinstance(value, dict)}
         lines.append(f"[{name}]")
-        lines += [f"{json.dumps(key)} = {json.dumps(value)}" for key, value in values.items() if key not in inner]
+        lines += [f"{_json(key)} = {_json(value)}" for key, value in values.items() if key not in inner]
         for key, table in inner.items():
             lines.append(f"[{name}.{key}]")
-            lines += [f"{json.dumps(option)} = {json.dumps(value)}" for option, value in table.items()]
+            lines += [f"{_json(option)} = {_json(value)}" for option, value in table.items()]
     return "\n".join(lines) + "\n"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -14,21 +14,24 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Self
 
 #: How the program is started, wherever the environment is installed.
 PROGRAM: Final = (sys.executable, "-m", "dsm_device")
 _POLL_S: Final = 0.01
+#: How long processes may take to be gone after the program's end.
+_DYING_S: Final = 1.0
+_SIGN: Final = "DSM_SIM_PROCESS"
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """One JSON line of the device and the moment (CLOCK_MONOTONIC) at which it was read."""
+    """One JSON line of the device."""
 
-    at_s: float
     event: str
     fields: Mapping[str, Any]
 
@@ -42,7 +45,6 @@ class Run:
     events: list[Spoken] = field(default_factory=list)
     messages: str = ""
     code: int = 0
-    ended_s: float = 0.0
     #: It had to be killed, as it took too long.
     is_overdue: bool = False
 
@@ -65,32 +67,42 @@ class Run:
 
 
 class Process:
-    """A running command, with what it says as it comes."""
+    """A running program of the device, with what it says as it comes. It is gone when the context ends.
+
+    What ``dsm-device sim`` prints is for people and counts as messages.
+    """
 
     def __init__(self, arguments: tuple[str, ...], configuration: Path, environment: Mapping[str, str]) -> None:
-        common = () if arguments[0] == "sim" else ("--config", str(configuration), "--json")
-        command = [*PROGRAM, *common, *arguments]
         self.run = Run(arguments, time.monotonic())
+        is_simulator = arguments[0] == "sim"
+        common = () if is_simulator else ("--config", str(configuration), "--json")
+        #: Every process that it starts inherits this, whatever session and group it makes for itself.
+        self._sign = f"{_SIGN}={uuid.uuid4().hex}"
+        name, _, value = self._sign.partition("=")
         self._lines: queue.Queue[Spoken] = queue.Queue()
         self._popen = subprocess.Popen(
-            command,
-            env=environment,
+            [*PROGRAM, *common, *arguments],
+            env={**environment, name: value},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            # A process group of its own: what it leaves behind can be found, and only that is ever killed.
-            start_new_session=True,
+            start_new_session=True,  # Ctrl-C at a terminal is for the player
         )
         self._readers = [
-            threading.Thread(target=self._read_events, args=(self._popen.stdout,), daemon=True),
-            threading.Thread(target=self._read_messages, args=(self._popen.stderr,), daemon=True),
+            self._reader(self._read_messages if is_simulator else self._read_events, self._popen.stdout),
+            self._reader(self._read_messages, self._popen.stderr),
         ]
-        for reader in self._readers:
-            reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self._popen.wait()
 
     def watch(self, limit_s: float, act: Callable[[Run], None]) -> Run:
         """Waits for the end; ``act`` is called again and again meanwhile, soon after whatever is said."""
-        deadline_s = self.run.began_s + limit_s
+        deadline_s = time.monotonic() + limit_s
         while self._popen.poll() is None:
             act(self.run)
             self._take(_POLL_S)
@@ -108,22 +120,31 @@ class Process:
 
     def kill(self) -> None:
         """All of its processes at once, as a power cut would."""
-        for pid in self._family():
-            _kill(pid)
+        while family := self._family():  # one of them may have started another meanwhile
+            for pid in family:
+                _kill(pid)
+            self._popen.poll()
 
-    def survivors(self) -> list[int]:
-        """Processes of the device that are still there after its end."""
-        return [pid for pid in self._family() if pid != self._popen.pid]
+    def survivors(self) -> tuple[int, ...]:
+        """Processes that are still there a while after the program's end."""
+        deadline_s = time.monotonic() + _DYING_S
+        while (family := self._family()) and time.monotonic() < deadline_s:
+            time.sleep(_POLL_S)
+        return tuple(family)
 
     def is_running(self) -> bool:
         return self._popen.poll() is None
 
     def _family(self) -> list[int]:
-        """All processes of the session that the program leads."""
-        return [pid for pid, session in _sessions() if session == self._popen.pid]
+        """All living processes with its sign."""
+        return [pid for pid, environment in _environments() if self._sign.encode() in environment]
+
+    def _reader(self, read: Callable[[IO[bytes]], None], stream: IO[bytes] | None) -> threading.Thread:
+        thread = threading.Thread(target=read, args=(stream,), daemon=True)
+        thread.start()
+        return thread
 
     def _finish(self) -> None:
-        self.run.ended_s = time.monotonic()
         self.run.code = self._popen.returncode
         for reader in self._readers:
             reader.join(timeout=5)  # longer only if a process of the device survives with the pipe open
@@ -140,7 +161,7 @@ class Process:
     def _read_events(self, stream: IO[bytes]) -> None:
         for line in stream:
             fields = _parsed(line)
-            self._lines.put(Spoken(time.monotonic(), str(fields.get("event", "")), fields))
+            self._lines.put(Spoken(str(fields.get("event", "")), fields))
 
     def _read_messages(self, stream: IO[bytes]) -> None:
         for line in stream:
@@ -156,16 +177,17 @@ def _parsed(line: bytes) -> dict[str, Any]:
     return fields if isinstance(fields, dict) else {"event": "not JSON", "line": line.decode("utf-8", "replace")}
 
 
-def _sessions() -> Iterator[tuple[int, int]]:
-    """Each process of this machine with its session (proc(5), /proc/pid/stat)."""
+def _environments() -> Iterator[tuple[int, bytes]]:
+    """Each living process of this machine that may be read, with its environment (proc(5), /proc/pid/environ)."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                state, _parent, _group, session = (entry / "stat").read_text().rpartition(") ")[2].split()[:4]
+                environment = (entry / "environ").read_bytes()
+                is_dead = (entry / "stat").read_text().rpartition(") ")[2].startswith("Z")
             except OSError:
-                continue  # it has ended meanwhile
-            if state != "Z":
-                yield int(entry.name), int(session)
+                continue  # it has ended meanwhile, or is somebody else's
+            if not is_dead:
+                yield int(entry.name), environment
 
 
 def _kill(pid: int) -> None:

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from PIL import Image
-
-from dsm_sim.peers.scan_server import JobReport, Report
-from dsm_sim.scanner import Mark, ScannerEvent, read_mark
+from dsm_sim.peers.scan_server import Report
+from dsm_sim.scenario.delivery import (
+    claimed_jobs,
+    claimed_tokens,
+    delivery_problems,
+    unclaimed_jobs,
+    whole_images,
+)
+from dsm_sim.scenario.desk import USER
 from dsm_sim.scenario.player import Performance, StepResult
 
-#: A side of a sheet: load, sheet, side.
-_Side = tuple[int, int, str]
 _PAGE_FILE: Final = re.compile(r"page-\d+\.(?!part)\w+")
-
-
-@dataclass(frozen=True)
-class Delivered:
-    """An image as it lies at the server; ``mark`` is None where none can be read."""
-
-    document_id: int
-    mark: Mark | None
-    format: str
-    size_px: tuple[int, int]
-
-    @property
-    def side(self) -> _Side | None:
-        return (self.mark.load, self.mark.sheet, self.mark.side) if self.mark else None
 
 
 def judge(performance: Performance) -> list[str]:
@@ -42,10 +29,11 @@ def judge(performance: Performance) -> list[str]:
     return [
         *performance.troubles,
         *(problem for result in performance.steps for problem in _step_problems(result)),
-        *_delivery_problems(performance, report),
+        *delivery_problems(performance, report),
         *_server_problems(performance, report),
         *_spool_problems(performance),
         *_scanner_problems(performance),
+        *_fault_problems(performance, report),
     ]
 
 
@@ -64,6 +52,8 @@ def _step_problems(result: StepResult) -> Iterator[str]:
         yield f'{name} did not say "{step.says}" but: {run.last_words}'
     if run.code > 0 and not run.last_words.startswith("dsm-device: "):
         yield f"{name} failed without its one line: {run.last_words}"
+    if "Traceback (most recent call last)" in run.messages:
+        yield f"{name} showed its inside: {run.last_words}"
     for strange in run.all("not JSON"):
         yield f"{name} printed something else than JSON: {strange.fields['line']}"
     for moment in result.missed:
@@ -72,118 +62,27 @@ def _step_problems(result: StepResult) -> Iterator[str]:
         yield f"{name} left processes behind: {', '.join(map(str, result.survivors))}"
 
 
-# ------------------------------------------------------------------------------------------- delivery
-
-
-def _delivery_problems(performance: Performance, report: Report) -> Iterator[str]:
-    expect = performance.scenario.expect
-    jobs = _claimed_jobs(performance, report)
-    looked_at = [_images(job) for job in jobs]
-    delivered = [image for images in looked_at for image in images]
-    fed = fed_sides(performance)
-    wanted = len(fed) if expect.delivered == "all" else expect.delivered
-    if len(delivered) != wanted:
-        yield f"{len(delivered)} images are delivered instead of {wanted}"
-    if expect.delivered == "all":
-        yield from _order_problems([image.side for image in delivered], fed)
-    repeated = [each for images in looked_at for each in _repeated(images)]
-    if len(repeated) != expect.repeated:
-        yield f"{len(repeated)} sides are in a job more than once: {', '.join(map(_in_words, repeated)) or 'none'}"
-    for image in delivered:
-        yield from _image_problems(image, performance)
-
-
-def _repeated(images: list[Delivered]) -> list[_Side]:
-    """The sides of a job that are in it more than once."""
-    sides = [image.side for image in images]
-    return [side for side in dict.fromkeys(sides) if side and sides.count(side) > 1]
-
-
-def _claimed_jobs(performance: Performance, report: Report) -> list[JobReport]:
-    """The jobs that the device calls delivered, in that order, as far as the server knows them."""
-    by_token = {job.token: job for job in report.jobs}
-    tokens = [each.run.token for each in performance.steps if each.run.token]
-    return [by_token[token] for token in tokens if token in by_token]
-
-
-def fed_sides(performance: Performance) -> list[_Side]:
-    """The sides that the scanner delivered whole, in that order."""
-    return [(event.load, event.sheet, event.side) for event in _whole_images(performance)]
-
-
-def _whole_images(performance: Performance) -> list[ScannerEvent]:
-    """The ends of images; in three-pass colour those of the last plane."""
-    log = performance.scanner_log
-    last_plane = max((event.plane for event in log), default=0)
-    return [event for event in log if event.event == "image-end" and event.plane == last_plane]
-
-
-def _order_problems(sides: list[_Side | None], fed: list[_Side]) -> Iterator[str]:
-    if None in sides:
-        yield f"{sides.count(None)} delivered images have no mark that can be read"
-        return
-    for side in fed:
-        if side not in sides:
-            yield f"{_in_words(side)} was scanned and not delivered"
-    if sorted(map(str, sides)) == sorted(map(str, fed)) and sides != fed:
-        yield f"delivered in the order {', '.join(_in_words(side) for side in sides if side)}"
-
-
-def _image_problems(image: Delivered, performance: Performance) -> Iterator[str]:
-    expect = performance.scenario.expect
-    wanted = expect.back_rotation if image.mark and image.mark.side == "back" else 0
-    if image.mark and image.mark.rotation != wanted:
-        yield f"image {image.document_id} is rotated by {image.mark.rotation}° instead of {wanted}°"
-    if expect.size_px and image.size_px != expect.size_px:
-        yield f"image {image.document_id} has {image.size_px} instead of {expect.size_px} pixels"
-    if expect.format and image.format != expect.format:
-        yield f"image {image.document_id} is sent as {image.format} instead of {expect.format}"
-
-
-def _images(job: JobReport) -> list[Delivered]:
-    """Each document of a job, as it lies where the filters put it."""
-    files = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in job.files}
-    return [
-        Delivered(
-            document.document_id,
-            _mark(files.get(document.sha256)),
-            document.format,
-            (document.width_px, document.height_px),
-        )
-        for document in job.documents
-    ]
-
-
-def _mark(path: Path | None) -> Mark | None:
-    if path is None:
-        return None
-    try:
-        with Image.open(path) as image:
-            return read_mark(image)
-    except OSError:
-        return None
-
-
-def _in_words(side: _Side) -> str:
-    load, sheet, face = side
-    return f"{face} of sheet {sheet}" + (f" of load {load}" if load > 1 else "")
-
-
 # --------------------------------------------------------------------------------------------- server
 
 
 def _server_problems(performance: Performance, report: Report) -> Iterator[str]:
     expect = performance.scenario.expect
-    claimed = _claimed_jobs(performance, report)
+    claimed = claimed_jobs(performance, report)
+    known = {job.token for job in report.jobs}
+    for token in claimed_tokens(performance):
+        if token not in known:
+            yield f"the device calls job {token} delivered, which the server does not know"
     open_jobs = [job for job in report.jobs if job.state == "Creating" and not job.is_forgotten]
     if len(open_jobs) != expect.open:
         yield f"{len(open_jobs)} post-scan jobs are left open at the server instead of {expect.open}"
-    unclaimed = [job for job in report.jobs if job.state == "Completed" and job not in claimed]
+    unclaimed = unclaimed_jobs(performance, report)
     if len(unclaimed) != expect.unclaimed:
         yield f"the server completed {len(unclaimed)} jobs that the device does not count, not {expect.unclaimed}"
     for job in claimed:
         if job.state != "Completed":
             yield f"the device calls job {job.token} delivered; at the server it is {job.state} ({job.reason})"
+        if job.user != USER:
+            yield f"job {job.token} is for {job.user} ({job.user_sid}) instead of {USER}"
     for violation in report.violations:
         if violation.rule not in expect.violations:
             yield f"rule {violation.rule} was broken: {violation.text} {violation.detail} [{violation.source}]"
@@ -203,6 +102,9 @@ def _server_problems(performance: Performance, report: Report) -> Iterator[str]:
 def _spool_problems(performance: Performance) -> Iterator[str]:
     expect = performance.scenario.expect
     spool = performance.folder / "state" / "spool"
+    jobs = {path.relative_to(spool).parts[0] for path in spool.glob("*/*")}
+    if expect.jobs_kept is not None and len(jobs) != expect.jobs_kept:
+        yield f"{len(jobs)} jobs are in the device's spool instead of {expect.jobs_kept}"
     kept = [path for path in spool.rglob("*") if _PAGE_FILE.fullmatch(path.name)]
     if len(kept) != expect.kept:
         yield f"{len(kept)} images wait in the device's spool instead of {expect.kept}"
@@ -216,14 +118,29 @@ def _scanner_problems(performance: Performance) -> Iterator[str]:
     opens = sum(event.event == "open" for event in performance.scanner_log)
     if expect.opens is not None and opens != expect.opens:
         yield f"the scanner was opened {opens} times instead of {expect.opens}"
+    refusals = sum(event.status == "device-busy" for event in performance.scanner_log)
+    if refusals < expect.refusals:
+        yield f"the scanner refused {refusals} calls as busy instead of at least {expect.refusals}"
     if expect.start_within_s is not None:
         took_s = _start_s(performance)
         if took_s > expect.start_within_s:
             yield f"paper moved {took_s:.2f} s after the order instead of {expect.start_within_s:g} s"
+    if expect.delivered_after_scanning_s:
+        took_s = _delivered_after_s(performance)
+        if took_s < expect.delivered_after_scanning_s:
+            least_s = expect.delivered_after_scanning_s
+            yield f"the last image arrived {took_s:.2f} s after scanning instead of at least {least_s:g} s"
     if expect.pace:
         reached = pace(performance)
         if reached < expect.pace:
             yield f"the scanner ran at {reached:.0%} of its speed instead of {expect.pace:.0%}"
+
+
+def _delivered_after_s(performance: Performance) -> float:
+    """From the end of the last image that the scanner delivered to the server's having the last one."""
+    scanned = [event.t for event in performance.scanner_log if event.event == "image-end"]
+    arrived = [float(str(each["at_s"])) for each in performance.happenings if each["event"] == "page"]
+    return max(arrived, default=0.0) - max(scanned, default=0.0)
 
 
 def _start_s(performance: Performance) -> float:
@@ -236,8 +153,26 @@ def _start_s(performance: Performance) -> float:
 def pace(performance: Performance) -> float:
     """The share of its rated speed at which the scanner ran, from its first image to its last."""
     # As makers rate it, both sides come in one pass: what counts is the sheets.
-    ends = [event.t for event in _whole_images(performance) if event.side == "front"]
+    ends = [event.t for event in whole_images(performance) if event.side == "front"]
     rated_sheets = performance.scenario.scanner.images_per_minute / 2
     if len(ends) < 2 or not rated_sheets:
         return 1.0
     return (len(ends) - 1) / (ends[-1] - ends[0]) * 60 / rated_sheets
+
+
+# --------------------------------------------------------------------------------------------- faults
+
+
+def _fault_problems(performance: Performance, report: Report) -> Iterator[str]:
+    """What was planned and never happened has proved nothing."""
+    scenario = performance.scenario
+    if scenario.expect.idle_faults:
+        return
+    happened = Counter((event.what, event.call) for event in performance.scanner_log if event.event == "fault")
+    planned = Counter((str(fault.what), str(fault.at)) for fault in scenario.scanner.quirks.faults)
+    for what, at in planned - happened:
+        yield f"the scanner was to meet {what} at {at}, which never happened"
+    for fault, times in zip(scenario.server.faults, report.faults_met, strict=True):
+        if not times:
+            number = f"{fault.on} {fault.nth}" if fault.nth else fault.on
+            yield f"the server was to {fault.do} at {number}, which never came"

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from dsm_sim.peers.scan_server import Happening, Report
-from dsm_sim.scanner import ScannerEvent
+from dsm_sim.scanner import ScannerEvent, Sheet
 from dsm_sim.scenario import deeds
 from dsm_sim.scenario.desk import Desk, open_desk
 from dsm_sim.scenario.device import Process, Run
@@ -53,6 +53,8 @@ class Performance:
     ended_s: float = 0.0
     #: CPU time of this process meanwhile, which is that of the server, the network and the player.
     cpu_s: float = 0.0
+    #: All paper that there was, by load and number in it.
+    printed: dict[tuple[int, int], Sheet] = field(default_factory=dict)
 
 
 @contextmanager
@@ -68,12 +70,9 @@ def performance(scenario: Scenario, base: Path, folder: Path | None = None) -> I
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dsm-scenario-")))
         folder.mkdir(parents=True, exist_ok=True)
         desk = stack.enter_context(open_desk(scenario, folder, base))
-        player = _Player(scenario, desk)
+        player = stack.enter_context(_Player(scenario, desk))
         player.performance.set_up_s = time.monotonic() - ordered_s
-        try:
-            player.play()
-        finally:
-            player.end()
+        player.play()
         yield player.performance
 
 
@@ -82,7 +81,13 @@ class _Player:
         self._desk = desk
         self._steps = scenario.step
         self._agent: Process | None = None
-        self.performance = Performance(scenario, desk.folder, happenings=desk.happenings)
+        self.performance = Performance(scenario, desk.folder, happenings=desk.happenings, printed=desk.printed)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end_agent()
 
     def play(self) -> None:
         cpu_s = time.process_time()
@@ -94,10 +99,6 @@ class _Player:
         self.performance.report = self._desk.server.report()
         self.performance.cpu_s = time.process_time() - cpu_s
         self.performance.scanner_log = self._desk.scanner.log()
-
-    def end(self) -> None:
-        if self._agent:
-            self._agent.kill()
 
     def _do(self, step: deeds.Step) -> bool:
         """Whether it makes sense to go on."""
@@ -122,20 +123,19 @@ class _Player:
 
     def _command(self, step: deeds.Command) -> bool:
         for _ in range(step.times):
-            process = Process(self._arguments(step), self._desk.configuration, self._desk.environment)
-            meanwhile = _Meanwhile(step.meanwhile, self._desk, functools.partial(self._happen, process))
-            run = process.watch(step.limit_s, meanwhile.look)
-            result = StepResult(step, run, tuple(process.survivors()), meanwhile.missed)
+            with Process(self._arguments(step), self._desk.configuration, self._desk.environment) as process:
+                meanwhile = _Meanwhile(step.meanwhile, self._desk, functools.partial(self._happen, process))
+                run = process.watch(step.limit_s, meanwhile.look)
+                result = StepResult(step, run, process.survivors(), meanwhile.missed)
             self.performance.steps.append(result)
-            process.kill()
             if run.is_overdue:
                 return False
         return True
 
     def _arguments(self, step: deeds.Command) -> tuple[str, ...]:
-        console = f"http://127.0.0.1:{self._desk.console_port}/"
         arguments = tuple(
-            each.replace("{job}", self._last_job()).replace("{console}", console) for each in step.arguments
+            each.replace("{job}", self._last_job()).replace("{console}", self._desk.console)
+            for each in step.arguments
         )
         if arguments[0] == "scan" and self._agent is None:
             trace = self._desk.folder / f"trace-{len(self.performance.traces) + 1}.jsonl"
@@ -150,9 +150,9 @@ class _Player:
     # ------------------------------------------------------------------------------------------ agent
 
     def _start_agent(self, limit_s: float) -> bool:
+        self._end_agent()
         self._agent = Process(("run",), self._desk.configuration, self._desk.environment)
-        state = self._desk.folder / "state"
-        ready = self._until(lambda: not self._agent_runs() or any(state.glob("*.sock")), limit_s, "the agent")
+        ready = self._until(lambda: not self._agent_runs() or self._desk.is_console_there(), limit_s, "the agent")
         if not self._agent_runs():
             run = self._agent.watch(0, lambda _: None)
             self.performance.troubles.append(f"the agent ended with {run.code}: {run.last_words}")
@@ -163,12 +163,18 @@ class _Player:
         if self._agent is None:
             return True
         self._agent.send(signal.SIGTERM)
-        self._agent.run.began_s = time.monotonic()
         run = self._agent.watch(limit_s, lambda _: None)
         if run.code or run.is_overdue:
             self.performance.troubles.append(f"the agent ended with {run.code} after SIGTERM: {run.last_words}")
-        self._agent = None
+        if survivors := self._agent.survivors():
+            self.performance.troubles.append(f"the agent left processes behind: {', '.join(map(str, survivors))}")
+        self._end_agent()
         return True
+
+    def _end_agent(self) -> None:
+        if self._agent:
+            self._agent.__exit__()
+            self._agent = None
 
     def _agent_runs(self) -> bool:
         return self._agent is not None and self._agent.is_running()
@@ -187,19 +193,20 @@ class _Player:
 
     # -------------------------------------------------------------------------------------- accidents
 
-    def _happen(self, process: Process | None, deed: deeds.Beside) -> None:
+    def _happen(self, command: Process | None, deed: deeds.Beside) -> None:
         if isinstance(deed, deeds.Signal):
-            self._signal(deed, process or self._agent)
+            process = command if deed.to == "command" or not self._agent_runs() else self._agent
+            if process:
+                _send(process, deed)
         else:
             deed.happen(self._desk)
 
-    def _signal(self, deed: deeds.Signal, process: Process | None) -> None:
-        if process is None:
-            return
-        if deed.signal == "KILL":
-            process.kill()
-        else:
-            process.send(signal.Signals[f"SIG{deed.signal}"])
+
+def _send(process: Process, deed: deeds.Signal) -> None:
+    if deed.signal == "KILL" and not deed.alone:
+        process.kill()
+    else:
+        process.send(signal.Signals[f"SIG{deed.signal}"])
 
 
 class _Meanwhile:
@@ -227,7 +234,9 @@ class _Meanwhile:
             case "after":
                 return time.monotonic() - run.began_s >= moment.number
             case "image":
-                return _images_begun(self._desk) >= moment.number
+                return _count(self._desk, "image-begin") >= moment.number
+            case "jammed":
+                return _count(self._desk, "jammed") >= moment.number
             case "created":
                 return bool(run.all("created"))
             case "spooled":
@@ -236,5 +245,5 @@ class _Meanwhile:
                 return any(each.fields["n"] >= moment.number for each in run.all(moment.event))
 
 
-def _images_begun(desk: Desk) -> int:
-    return sum(event.event == "image-begin" and event.plane == 0 for event in desk.scanner.log())
+def _count(desk: Desk, event: str) -> int:
+    return sum(each.event == event and each.plane == 0 for each in desk.scanner.log())

@@ -44,7 +44,7 @@ def _entries(path: Path) -> list[_Entry]:
 
 def _acquisition_spans(entries: list[_Entry]) -> Iterator[Span]:
     for entry in entries:
-        if entry["event"] == "PageSpooled" and entry["times"]:
+        if entry["event"] == "PageSpooled":
             times, n = entry["times"], entry["n"]
             yield Span("acquired", n, times["began_s"], times["acquired_s"])
             yield Span("encoded", n, times["acquired_s"], times["encoded_s"])

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dsm_sim.scenario.judge import fed_sides, judge, pace
+from dsm_sim.scenario.delivery import fed_sides
+from dsm_sim.scenario.desk import PaperError
+from dsm_sim.scenario.judge import judge, pace
 from dsm_sim.scenario.library import Entry
 from dsm_sim.scenario.player import Performance, performance
+from dsm_sim.scenario.reading import ScenarioError
 from dsm_sim.scenario.timeline import chart_of
 from dsm_sim.strip_chart import strip_chart
 
@@ -24,7 +28,7 @@ class Outcome(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """``took_s`` is without ``set_up_s``; ``simulator_cores`` is CPU time of server and player over ``took_s``."""
+    """``took_s`` is without ``set_up_s``; ``simulator_cores`` is the simulator's CPU time over ``took_s``."""
 
     name: str
     outcome: Outcome
@@ -43,7 +47,17 @@ class Verdict:
 
 
 def run_scenario(entry: Entry, folder: Path | None = None, chart: Path | None = None) -> Verdict:
-    """Plays and judges; ``folder`` keeps everything, ``chart`` receives an SVG. Raises OSError."""
+    """Plays and judges; ``folder`` keeps everything, ``chart`` receives an SVG.
+
+    Raises :class:`ScenarioError`, OSError.
+    """
+    try:
+        return _run(entry, folder, chart)
+    except PaperError as error:
+        raise ScenarioError(f"{entry.path}: {error}") from error
+
+
+def _run(entry: Entry, folder: Path | None, chart: Path | None) -> Verdict:
     with performance(entry.scenario, entry.path.absolute().parent, folder) as played:
         problems = judge(played)
         if chart:
@@ -52,14 +66,19 @@ def run_scenario(entry: Entry, folder: Path | None = None, chart: Path | None = 
 
 
 def _verdict(entry: Entry, played: Performance, problems: list[str]) -> Verdict:
-    waits_for = entry.scenario.waits_for
-    if problems:
-        outcome = Outcome.WAITING if waits_for else Outcome.FAILED
+    scenario = entry.scenario
+    if not problems:
+        outcome = Outcome.SURPRISE if scenario.waits_for else Outcome.PASSED
+    elif scenario.waits_for and re.search(scenario.fails_with, "\n".join(problems)):
+        outcome = Outcome.WAITING
     else:
-        outcome = Outcome.SURPRISE if waits_for else Outcome.PASSED
-        if waits_for:
-            problems = [f'it passes: take `waits-for = "{waits_for}"` out of {entry.path.name}']
+        outcome = Outcome.FAILED
+    if outcome is Outcome.SURPRISE:
+        problems = [f"it passes: take waits-for and fails-with out of {entry.path.name}"]
+    elif outcome is Outcome.FAILED and scenario.waits_for:
+        problems = [*problems, f'none of these is "{scenario.fails_with}", with which it was to fail']
     took_s = played.ended_s - played.began_s
+    scanner_cpu_s = sum(event.cpu_s for event in played.scanner_log)  # in the device's own process
     return Verdict(
         entry.name,
         outcome,
@@ -68,6 +87,6 @@ def _verdict(entry: Entry, played: Performance, problems: list[str]) -> Verdict:
         took_s,
         len(fed_sides(played)),
         pace(played),
-        played.cpu_s / max(took_s, 1e-6),
-        waits_for,
+        (played.cpu_s + scanner_cpu_s) / max(took_s, 1e-6),
+        scenario.waits_for,
     )

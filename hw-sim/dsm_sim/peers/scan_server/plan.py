@@ -138,6 +138,7 @@ class Plan:
 
     faults: Sequence[Fault]
     _seen: Counter[str] = field(default_factory=Counter)
+    _met: Counter[int] = field(default_factory=Counter)
 
     NORMAL: ClassVar[Action] = Action()
 
@@ -152,9 +153,15 @@ class Plan:
         found = self._take(name, {name})
         return found if isinstance(found, EventAction) else None
 
+    @property
+    def met(self) -> tuple[int, ...]:
+        """How often each entry has happened, in their order."""
+        return tuple(self._met[number] for number in range(len(self.faults)))
+
     def _take(self, name: str, keys: set[str]) -> AnyAction | None:
         self._seen[name] += 1
-        for entry in self.faults:
+        for number, entry in enumerate(self.faults):
             if entry.operation in keys and entry.nth in {None, self._seen[entry.operation]}:
+                self._met[number] += 1
                 return entry.action
         return None

@@ -100,7 +100,11 @@ class SubscriptionReport:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything. ``requests`` counts complete requests by operation; violations hold the newest 10,000."""
+    """Everything. ``requests`` counts complete requests by operation; violations hold the newest 10,000.
+
+    ``faults_met``: how often each fault of the plan has happened, in the plan's order. ``internal_errors`` are
+    the newest 100 of the server itself, each with the operation in which it happened.
+    """
 
     address: str
     output: Path
@@ -113,6 +117,8 @@ class Report:
     events_failed: int
     violations_total: int
     violations: tuple[Violation, ...]
+    faults_met: tuple[int, ...] = ()
+    internal_errors: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """Ready for ``json.dumps``."""
@@ -131,6 +137,8 @@ class Report:
         if self.subscriptions:
             failed = f", {self.events_failed} could not be delivered" if self.events_failed else ""
             yield f"{len(self.subscriptions)} subscription(s), {self.events_sent} event(s) sent{failed}"
+        for internal_error in self.internal_errors:
+            yield f"internal error in {internal_error}"
         yield f"{self.violations_total} rule violation(s)"
         for violation in self.violations:
             where = f" ({violation.detail})" if violation.detail else ""
