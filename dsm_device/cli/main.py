@@ -45,24 +45,38 @@ exit codes: 0 done, 1 a check failed, 2 usage or configuration, 3 scanner, 4 dir
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
-    if "sim" in arguments[:1]:
-        return _simulator(list(arguments[1:]))
-    options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = options.command
+    place = _place_of_command(arguments)
     try:
+        if "sim" in arguments[place : place + 1]:
+            return _simulator(arguments[:place], arguments[place + 1 :])
+        options = _parser().parse_args(arguments)
+        command: Callable[[argparse.Namespace], int] = options.command
         return command(options)
     except DsmError as error:
         say(f"dsm-device: {error}", sys.stderr)
         return error.exit_code
 
 
-def _simulator(arguments: list[str]) -> int:
+def _place_of_command(arguments: Sequence[str]) -> int:
+    """Past the options that all commands share."""
+    place = 0
+    while arguments[place : place + 1] and arguments[place].startswith("-"):
+        place += 2 if arguments[place] == "--config" else 1
+    return place
+
+
+def _simulator(before: Sequence[str], arguments: Sequence[str]) -> int:
+    """Whatever stands behind `sim` is the simulator's own business."""
+    shared = _parser().parse_args([*before, "sim"])
+    if shared.config:
+        raise UsageError("`sim` has no configuration", "leave out --config")
+    as_json = ["--json"] if shared.json else []
     try:
         from dsm_sim.cli import main as simulate  # noqa: PLC0415 - a device in the field has no simulator
     except ImportError as error:
         say(f"dsm-device: the simulator lacks {error.name}: install dsm-device[sim]", sys.stderr)
         return UsageError.exit_code
-    return simulate(arguments)
+    return simulate([*arguments[:1], *as_json, *arguments[1:]])
 
 
 # ---------------------------------------------------------------------------------------------- options
@@ -107,8 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_user(_command(commands, "processes", "list the scan processes", _processes))
     _command(commands, "scanners", "list the scanners and what they can do", _scanners)
     _command(commands, "doctor", "check configuration, scanner, directory, scan server, clock, disk", _doctor)
-    sim = commands.add_parser("sim", help="the simulator: `dsm-device sim --help`", add_help=False)
-    sim.set_defaults(command=_misplaced_simulator)
+    commands.add_parser("sim", help="the simulator: `dsm-device sim --help`", add_help=False)
     return parser
 
 
@@ -166,10 +179,6 @@ def _output(options: argparse.Namespace) -> ScanOutput:
 def _device(options: argparse.Namespace) -> Device:
     path = Path(options.config or os.environ.get("DSM_DEVICE_CONFIG") or settings.DEFAULT_PATH)
     return Device(settings.load(path), str(path))
-
-
-def _misplaced_simulator(_: argparse.Namespace) -> int:
-    raise UsageError("`sim` has to come first", "write `dsm-device sim server --help`")
 
 
 def _text(option: str, value: str) -> str:

@@ -189,6 +189,26 @@ def test_a_scan_server_to_leave_running(desk, tmp_path: Path):
     assert written["violations"] == []
 
 
+@pytest.mark.parametrize("arguments", ["--json sim list", "sim list --json"])
+def test_json_may_be_asked_for_before_the_simulator(arguments: str):
+    answer = _run(*arguments.split())
+    assert answer.returncode == 0, answer.stderr
+    assert "twenty-pages" in {json.loads(line)["name"] for line in answer.stdout.splitlines()}
+
+
+@pytest.mark.parametrize("option", ["--config=x.toml", "--config sim", "--json --config x.toml"])
+def test_the_simulator_has_no_configuration(option: str):
+    answer = _run(*option.split(), "sim", "list")
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == "dsm-device: `sim` has no configuration: leave out --config\n"
+
+
+def test_a_configuration_may_be_called_sim(desk):
+    desk.configuration.rename(desk.folder / "sim")
+    answer = _run("--config", "sim", "processes", "--json", env=desk.environment, cwd=desk.folder)
+    assert json.loads(answer.stdout)["name"] == "Demo"
+
+
 def test_the_demonstration_keeps_what_is_not_its_own(tmp_path: Path):
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(FileExistsError, match="another --out"):

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from dsm_sim.sane_backend import library
 from dsm_sim.scanner import Fault, Quirks, ScannerModel, Sheet, SimulatedScanner, write_sane_config
 from dsm_sim.scanner.events import read_events
 
@@ -127,6 +128,17 @@ def test_the_environment_replaces_other_configurations_and_keeps_other_libraries
     first, _, rest = found["LD_LIBRARY_PATH"].partition(":")
     assert (Path(first) / "libsane-dsmsim.so.1").is_file()
     assert rest == "/opt/lib"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("{0}", "{0}"), ("{0}:/opt/lib", "{0}:/opt/lib"), ("/a:{0}:/b", "{0}:/a:/b"), ("", "{0}")],
+)
+def test_the_folder_of_the_library_is_named_once(tmp_path: Path, before: str, after: str) -> None:
+    scanner = SimulatedScanner(tmp_path / "scanner")
+    own = str(library().parent)
+    found = write_sane_config(tmp_path / "sane.d", [scanner], environment={"LD_LIBRARY_PATH": before.format(own)})
+    assert found["LD_LIBRARY_PATH"] == after.format(own)
 
 
 def test_a_line_of_the_log_that_is_still_being_written_is_left_out(tmp_path: Path) -> None:

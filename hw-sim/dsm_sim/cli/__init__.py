@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, NoReturn
 
+from dsm_sim.cli.output import patient_output
 from dsm_sim.cli.usage import SimUsageError
 from dsm_sim.sane_backend import BackendError
 
@@ -24,8 +26,19 @@ _COMMANDS: Final[Mapping[str, str]] = {
 }
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, without the usage: a person reads what was wrong and nothing else."""
+        self.exit(_USAGE, f"{self.prog}: {message} (`{self.prog} --help` says more)\n")
+
+
 def main(argv: list[str]) -> int:
     """Runs one command. Returns 0, 1 where what was tried failed, or 2 for usage and configuration."""
+    with patient_output():
+        return _run(argv)
+
+
+def _run(argv: list[str]) -> int:
     try:
         arguments = _parser(argv[:1]).parse_args(argv)
     except SystemExit as end:
@@ -33,14 +46,22 @@ def main(argv: list[str]) -> int:
     try:
         run: Callable[[argparse.Namespace], int] = arguments.run
         return run(arguments)
-    except (SimUsageError, BackendError, OSError) as error:
+    except (SimUsageError, BackendError) as error:
         sys.stderr.write(f"{_PROGRAM}: {error}\n")
-        return _USAGE
+    except OSError as error:
+        sys.stderr.write(f"{_PROGRAM}: {_in_words(error)}\n")
+    return _USAGE
+
+
+def _in_words(error: OSError) -> str:
+    """Without the number of the error, which says nothing to a person."""
+    reason = error.strerror or str(error)
+    return f"{os.fsdecode(error.filename)}: {reason}" if error.filename else reason
 
 
 def _parser(named: list[str]) -> argparse.ArgumentParser:
     """With the command that is named, or all of them: the others need not be loaded."""
-    parser = argparse.ArgumentParser(prog=_PROGRAM, description="Simulated counterparts of a DSM device.")
+    parser: argparse.ArgumentParser = _Parser(prog=_PROGRAM, description="Simulated counterparts of a DSM device.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in named if named and named[0] in _COMMANDS else _COMMANDS:
         module = importlib.import_module(f"{__name__}.{_COMMANDS[name]}")

@@ -17,6 +17,7 @@ from lxml import etree
 
 from dsm_sim.cli.console_desk import Desk, plain_announcement
 from dsm_sim.cli.usage import SimUsageError
+from dsm_sim.cli.values import seconds, whole
 from dsm_sim.peers.console import (
     Console,
     ConsoleError,
@@ -88,29 +89,27 @@ def add_console(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="validate: change a setting, repeatable",
     )
     add("--interface", action="append", metavar="NAME", help="look for devices here, repeatable (default: lo)")
-    add("--discovery-port", type=_port, default=DISCOVERY_PORT, metavar="PORT", help="UDP (default: %(default)s)")
+    add(
+        "--discovery-port",
+        type=whole(1, 65_535),
+        default=DISCOVERY_PORT,
+        metavar="PORT",
+        help="UDP (default: %(default)s)",
+    )
     add("--no-discovery", action="store_true", help="check: without multicast discovery")
     add("--only", default="", metavar="TEXT", help="check: only the steps that have this in their names")
     add("--network", action="store_true", help="allow other hosts than loopback and the named one")
     add("--listen", default="", metavar="IP", help="events are sent here (default: the address facing the device)")
     add("--ca", type=Path, metavar="FILE", help="trusted certificates for https, PEM (default: the system's)")
-    add("--timeout", type=_positive, default=10.0, metavar="S", help="limit for one answer (default: %(default)g)")
+    add(
+        "--timeout",
+        type=seconds(0.001, 3_600),
+        default=10.0,
+        metavar="S",
+        help="limit for one answer (default: %(default)g)",
+    )
     add("--json", action="store_true", help="JSON lines on standard output")
     console.set_defaults(run=_run)
-
-
-def _port(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 65_535:
-        raise ValueError
-    return number
-
-
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number <= 3_600:
-        raise ValueError
-    return number
 
 
 def _run(arguments: argparse.Namespace) -> int:

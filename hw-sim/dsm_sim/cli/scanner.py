@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, get_args
 
-import msgspec
-
 from dsm_sim.cli.usage import SimUsageError
+from dsm_sim.cli.values import whole
 from dsm_sim.sane_backend import BackendError
 from dsm_sim.scanner import Button, ScannerModel, Sheet, SimulatedScanner, change_sane_config, write_sane_config
 
 _OK: Final = 0
 _MOST_SHEETS: Final = 10_000
+#: What ``ScannerModel`` takes at most, in images a minute.
+_FASTEST: Final = 10_000
 #: What a shell has to be told so that libsane finds the scanner.
 _VARIABLES: Final = ("SANE_CONFIG_DIR", "LD_LIBRARY_PATH")
 
@@ -29,12 +31,12 @@ def add_scanner(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     add = scanner.add_argument
     add("--out", type=Path, default=Path("sim-scanner"), metavar="DIR", help="its folder (default: ./%(default)s)")
-    add("--sheets", type=_sheets, default=0, metavar="N", help="put N test pages into the feeder")
+    add("--sheets", type=whole(0, _MOST_SHEETS), default=0, metavar="N", help="put N test pages into the feeder")
     add("--page", type=Path, action="append", default=[], metavar="FILE", help="put this page (PNM) into it too")
     add("--glass", type=Path, metavar="FILE", help="lay this page (PNM) on the glass")
     add(
         "--images-per-minute",
-        type=int,
+        type=whole(0, _FASTEST),
         metavar="N",
         help="rated speed, both sides counted (default: as fast as can be, or as it was)",
     )
@@ -42,28 +44,28 @@ def add_scanner(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     scanner.set_defaults(run=_run)
 
 
-def _sheets(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= _MOST_SHEETS:
-        raise ValueError
-    return number
-
-
 def _run(arguments: argparse.Namespace) -> int:
     try:
-        scanner = SimulatedScanner(arguments.out / "hardware", _model(arguments.images_per_minute or 0))
+        model = ScannerModel(images_per_minute=arguments.images_per_minute or 0)
+        scanner = SimulatedScanner(arguments.out / "hardware", model)
         _lay_hands_on(scanner, arguments)
         environment = _configure(scanner, arguments)
     except (ValueError, BackendError) as error:
         raise SimUsageError(str(error)) from error
     lines = [f"export {name}={shlex.quote(environment[name])}" for name in _VARIABLES]
-    example = f"scanimage -d {scanner.device} --source 'ADF Duplex' --format=png --batch=page-%d.png"
-    sys.stdout.write("\n".join([*lines, f"# {scanner.sheets_left} sheets in the feeder: {example}", ""]))
+    sys.stdout.write("\n".join([*lines, *(f"# {hint}" for hint in _hints(scanner, arguments.press)), ""]))
     return _OK
 
 
-def _model(images_per_minute: int) -> ScannerModel:
-    return msgspec.convert({"images-per-minute": images_per_minute}, ScannerModel)
+def _hints(scanner: SimulatedScanner, pressed: str | None) -> Iterator[str]:
+    if pressed:
+        yield f"the {pressed} button is pressed until a program reads the option {pressed!r}"
+    program = f"scanimage -d {scanner.device}"
+    if sheets := scanner.sheets_left:
+        example = f"{program} --source 'ADF Duplex' --format=png --batch=page-%d.png"
+        yield f"{sheets} sheet{'s' * (sheets > 1)} in the feeder: {example}"
+    elif not pressed:
+        yield f"no sheets in the feeder, --sheets N puts some in; the glass: {program} --format=png > page.png"
 
 
 def _configure(scanner: SimulatedScanner, arguments: argparse.Namespace) -> dict[str, str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Final
 from dsm_sim.certificates import Credentials, open_authority
 from dsm_sim.cli.server_targets import add_targets, read_targets, read_troubles
 from dsm_sim.cli.usage import SimUsageError
+from dsm_sim.cli.values import dns_name, seconds, whole
 from dsm_sim.peers.scan_server import (
     CERTIFICATE_KINDS,
     PERSONALITIES,
@@ -31,7 +34,9 @@ from dsm_sim.peers.scan_server.processes import load_processes
 
 _OK: Final = 0
 _DSM_PORT: Final = 5362
-_OFFSET_LIMIT_S: Final = 50 * 365 * 86_400
+_PORT_OR_0: Final = whole(0, 65_535)
+_FIFTY_YEARS_S: Final = 50 * 365 * 86_400
+_OFFSET: Final = seconds(-_FIFTY_YEARS_S, _FIFTY_YEARS_S)
 
 
 def add_server(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -44,15 +49,24 @@ def add_server(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add = server.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add(
-        "--port", type=_port, default=_DSM_PORT, help="TCP and UDP port, 0 for any free one (default: %(default)s)"
+        "--port",
+        type=_PORT_OR_0,
+        default=_DSM_PORT,
+        help="TCP and UDP port, 0 for any free one (default: %(default)s)",
     )
-    add("--name", action="append", metavar="FQDN", help="DNS name of the server, repeatable (default: localhost)")
+    add(
+        "--name",
+        action="append",
+        type=dns_name,
+        metavar="FQDN",
+        help="DNS name of the server, repeatable (default: localhost)",
+    )
     add("--out", type=Path, default=Path("sim-scan-server"), metavar="DIR", help="output (default: ./%(default)s)")
     add("--processes", type=Path, metavar="DIR", help="scan processes that jobs are compared with (default: none)")
     add("--tls", type=Path, metavar="DIR", help="certificate authority and certificates (default: OUT/tls)")
     add("--user", action="append", type=_user, metavar="SID=USER@DOMAIN", help="name of a user, repeatable")
     add("--report", type=Path, metavar="FILE", help="write the report here as JSON")
-    add("--read-rate", type=_positive, metavar="N", help="read requests at N bytes a second")
+    add("--read-rate", type=whole(1, 1 << 40), metavar="N", help="read requests at N bytes a second")
     add(
         "--require-client-cert", action="store_true", help="admit only clients with a certificate of the authority"
     )
@@ -65,14 +79,14 @@ def add_server(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="what goes wrong, as in SendImage:2:lose-answer; NTH * is each; repeatable",
     )
     add("--certificate", choices=CERTIFICATE_KINDS, default="good", help="what is wrong with the certificate")
-    add("--clock-offset", type=_offset, default=0.0, metavar="S", help="the server's clock is S seconds fast")
-    add("--announce-port", type=_positive_port, metavar="N", help="port in the server's addresses")
+    add("--clock-offset", type=_OFFSET, default=0.0, metavar="S", help="the server's clock is S seconds fast")
+    add("--announce-port", type=whole(1, 65_535), metavar="N", help="port in the server's addresses")
     add("--event-ca", type=Path, metavar="FILE", help="PEM to check https sinks of events with (default: do not)")
     add("--no-events", action="store_true", help="there are no events to subscribe to")
     add_targets(add)
     add(
         "--web-port",
-        type=_port,
+        type=_PORT_OR_0,
         default=0,
         metavar="N",
         help="port of the page for a browser (default: a free one)",
@@ -84,20 +98,6 @@ def add_server(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     server.set_defaults(run=lambda arguments: asyncio.run(_serve(_options(arguments), arguments)))
 
 
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65_535:
-        raise ValueError
-    return number
-
-
-def _positive_port(text: str) -> int:
-    number = _port(text)
-    if not number:
-        raise ValueError
-    return number
-
-
 def _fault(text: str) -> Fault:
     try:
         return read_fault(text)
@@ -105,24 +105,10 @@ def _fault(text: str) -> Fault:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _offset(text: str) -> float:
-    seconds = float(text)
-    if not abs(seconds) <= _OFFSET_LIMIT_S:
-        raise ValueError
-    return seconds
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
 def _user(text: str) -> tuple[str, str]:
     sid, equals, name = text.partition("=")
     if not (sid.startswith("S-1-") and equals and name):
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r} is no user: write S-1-…=USER@DOMAIN")
     return sid, name
 
 
@@ -131,6 +117,8 @@ def _options(arguments: argparse.Namespace) -> ScanServerOptions:
         raise SimUsageError(f"{arguments.processes} is no folder: name one with scan processes (*.xml)")
     if arguments.event_ca and not arguments.event_ca.is_file():
         raise SimUsageError(f"--event-ca: there is no file {arguments.event_ca}")
+    if arguments.report:
+        _check_report(arguments.report, arguments.out)
     return ScanServerOptions(
         out=arguments.out,
         host=arguments.host,
@@ -157,6 +145,19 @@ def _options(arguments: argparse.Namespace) -> ScanServerOptions:
     )
 
 
+def _check_report(report: Path, out: Path) -> None:
+    """What could not be written at the end is refused at the start."""
+    if report.is_dir() or (report.exists() and not os.access(report, os.W_OK)):
+        raise SimUsageError(f"--report {report} cannot be written: name another file")
+    if report.exists() or report.absolute().parent == out.absolute():  # the server makes its own folder
+        return
+    try:
+        with tempfile.TemporaryFile(dir=report.parent):
+            pass
+    except OSError as error:
+        raise SimUsageError(f"--report {report}: no file can be made there: {error.strerror}") from error
+
+
 async def _serve(options: ScanServerOptions, arguments: argparse.Namespace) -> int:
     stop = asyncio.Event()
     server = ScanServer(options)
@@ -164,7 +165,7 @@ async def _serve(options: ScanServerOptions, arguments: argparse.Namespace) -> i
         await server.__aenter__()
     except OSError as error:
         if error.filename:
-            raise SimUsageError(f"cannot use {error.filename}: {error.strerror}") from error
+            raise SimUsageError(f"cannot use {error.filename}: {error.strerror}: choose another --out") from error
         place = f"port {options.port} on {options.host}"
         raise SimUsageError(
             f"cannot listen on {place}: {error.strerror or error}: choose another --port"
@@ -178,9 +179,9 @@ async def _serve(options: ScanServerOptions, arguments: argparse.Namespace) -> i
     await stop.wait()
     await server.__aexit__(None, None, None)
     report = server.report()
+    say(report)
     if arguments.report:
         arguments.report.write_text(json.dumps(report.as_json(), indent=2) + "\n", "utf-8")
-    say(report)
     return _OK
 
 
@@ -249,6 +250,7 @@ class _PlainLines:
             "job": self._job,
             "page": self._page,
             "violation": self._violation,
+            "internal-error": self._internal_error,
             "subscription": self._subscription,
             "notification": self._notification,
         }
@@ -270,6 +272,9 @@ class _PlainLines:
         detail = f" ({violation['detail']})" if violation["detail"] else ""
         where = violation["operation"] or "a request"
         _line(f"violation in {where}: {violation['text']}{detail} [{violation['source']}]")
+
+    def _internal_error(self, failure: Happening) -> None:
+        _line(f"internal error in {failure['operation'] or 'a request'}: {failure['detail']}")
 
     def _subscription(self, subscription: Happening) -> None:
         granted = f"for {subscription['granted_s']:g} s"

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +24,8 @@ _SOURCES: Final = Path(__file__).parent
 _COMPILER: Final = "cc"
 _FLAGS: Final = ("-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-fPIC", "-fvisibility=hidden", "-shared")
 _OPTIMISED: Final = ("-O3",)
+_DIGEST_LENGTH: Final = 12
+_KEPT_UNUSED_S: Final = 7 * 86_400
 
 
 class BackendError(Exception):
@@ -28,8 +33,30 @@ class BackendError(Exception):
 
 
 def library() -> Path:
-    """The backend, built if there is none of these sources yet. Raises ``BackendError``."""
-    return build(Path(sys.prefix) / "lib" / "dsm-sim" / LIBRARY_NAME)
+    """The backend, built if there is none of these sources yet. Raises ``BackendError``.
+
+    Each state of the sources has a folder of its own: another checkout in the same environment never gets its
+    library exchanged under running scanners.
+    """
+    all_builds = Path(sys.prefix) / "lib" / "dsm-sim"
+    folder = all_builds / _digest(_OPTIMISED)[:_DIGEST_LENGTH]
+    _note_use(folder)
+    made = build(folder / LIBRARY_NAME)
+    _remove_unused(all_builds)
+    return made
+
+
+def _note_use(folder: Path) -> None:
+    with suppress(OSError):  # not built yet, or in somebody else's environment
+        os.utime(folder)
+
+
+def _remove_unused(all_builds: Path) -> None:
+    """Those that were not asked for in a week."""
+    for folder in all_builds.iterdir():
+        with suppress(OSError):  # others may be at it too
+            if folder.is_dir() and time.time() - folder.stat().st_mtime > _KEPT_UNUSED_S:
+                shutil.rmtree(folder)
 
 
 def build(target: Path, flags: Sequence[str] = _OPTIMISED) -> Path:

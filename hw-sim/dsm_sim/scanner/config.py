@@ -57,7 +57,9 @@ def _changed(line: str, values: Mapping[str, str]) -> str:
 
 
 def _environment(folder: Path, backend: Path, base: Mapping[str, str]) -> dict[str, str]:
-    libraries = [str(backend.parent), *filter(None, [base.get("LD_LIBRARY_PATH")])]
+    own = str(backend.parent)
+    before = base.get("LD_LIBRARY_PATH", "")
+    libraries = [own, *(each for each in before.split(":") if before and each != own)]
     # Without a colon at its end the variable replaces the default folders.
     return {**base, "SANE_CONFIG_DIR": str(folder.absolute()), "LD_LIBRARY_PATH": ":".join(libraries)}
 

@@ -83,6 +83,8 @@ def _server_problems(performance: Performance, report: Report) -> Iterator[str]:
             yield f"the device calls job {job.token} delivered; at the server it is {job.state} ({job.reason})"
         if job.user != USER:
             yield f"job {job.token} is for {job.user} ({job.user_sid}) instead of {USER}"
+    for failure in report.internal_errors:
+        yield f"the simulated server itself failed in {failure}"
     for violation in report.violations:
         if violation.rule not in expect.violations:
             yield f"rule {violation.rule} was broken: {violation.text} {violation.detail} [{violation.source}]"

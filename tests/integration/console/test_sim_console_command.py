@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from dsm_sim.cli import main
+from dsm_sim.peers.scan_server import ScanServerOptions, running_scan_server
 from tests.integration.console.raw_device import ENDPOINT, EVENTS, SAMPLES, Answer, RawDevice, at
 
 CLASH = """\
@@ -72,6 +76,59 @@ def test_nobody_there_is_one_line_and_1(capsys: pytest.CaptureFixture[str]) -> N
     error = capsys.readouterr().err
     assert len(error.splitlines()) == 1
     assert "cannot be reached" in error
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_nobody_there_is_told_of_the_usual_port(
+    host: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with RawDevice() as device:
+        usual = device.port
+    monkeypatch.setattr("dsm_sim.peers.console.console.HTTP_PORT", usual)
+    assert console("show", host, "--discovery-port", str(usual)) == 1
+    assert f":{usual}/" in capsys.readouterr().err
+
+
+def test_a_device_at_the_usual_port_that_answers_no_probe_is_asked_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse_probes(answer: Answer) -> None:
+        if answer.operation == "Probe":
+            answer.status, answer.body = 404, b""
+
+    with RawDevice(refuse_probes) as device:
+        monkeypatch.setattr("dsm_sim.peers.console.console.HTTP_PORT", device.port)
+        assert console("show", "127.0.0.1") == 0, capsys.readouterr().err
+    assert f"http://127.0.0.1:{device.port}/" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", ["", "/x"])
+def test_plain_http_at_a_tls_port_is_told_with_what_to_try(
+    path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running_scan_server(ScanServerOptions(out=tmp_path)) as server:
+        assert console("show", f"http://127.0.0.1:{server.port}{path}") == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "without" in error
+    assert error.endswith("; try https://\n")
+
+
+def test_a_reset_is_told_as_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        reset = threading.Thread(target=_reset_one, args=(listening,))
+        reset.start()
+        port = listening.getsockname()[1]
+        assert console("show", f"http://127.0.0.1:{port}", "--discovery-port", str(port)) == 1
+        reset.join()
+    assert "closed the connection without an answer" in capsys.readouterr().err
+
+
+def _reset_one(listening: socket.socket) -> None:
+    connection, _ = listening.accept()
+    connection.recv(1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,14 @@ def _with_job(**change: Any) -> Callable[[Performance], Performance]:
     return alter
 
 
+def _with_report(**change: Any) -> Callable[[Performance], Performance]:
+    def alter(played: Performance) -> Performance:
+        assert played.report is not None
+        return dataclasses.replace(played, report=dataclasses.replace(played.report, **change))
+
+    return alter
+
+
 def _with_run(**change: Any) -> Callable[[Performance], Performance]:
     def alter(played: Performance) -> Performance:
         (result,) = played.steps
@@ -345,6 +353,7 @@ def test_a_job_in_the_spool_is_counted_whatever_it_holds(played: Performance) ->
         (_with_result(survivors=(4711,)), "left processes behind: 4711"),
         (_with_result(missed=("image 9",)), "the moment image 9 never came"),
         (_with_violation, "rule some-rule was broken"),
+        (_with_report(internal_errors=("SendImage: OSError",)), "the simulated server itself failed in SendImage"),
         (lambda played: dataclasses.replace(played, troubles=["the agent is gone"]), "the agent is gone"),
         (lambda played: dataclasses.replace(played, report=None), "was not played to its end"),
     ],

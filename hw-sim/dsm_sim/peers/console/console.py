@@ -84,7 +84,7 @@ class Console:
             return await self._find_endpoint(address)
         parts = split_address(address)
         self._transport.allow(parts.hostname or "")
-        match = await self._probe(parts)
+        parts, match = await self._probe(parts)
         urls = [address] if parts.path.strip("/") else list(match.xaddrs) if match else [f"{origin_of(parts)}/"]
         endpoint = match.endpoint if match else ""
         return await self._read(urls, endpoint)
@@ -99,25 +99,30 @@ class Console:
             raise NoAnswer(f"{endpoint} does not answer on {', '.join(self.options.discovery.interfaces)}")
         return await self._read(list(found[0].xaddrs), endpoint)
 
-    async def _probe(self, parts: SplitResult) -> Announcement | None:
-        """What the host says to a directed Probe, by HTTP and then by UDP. What fails here is no finding."""
+    async def _probe(self, parts: SplitResult) -> tuple[SplitResult, Announcement | None]:
+        """What the host says to a directed Probe, by HTTP and then by UDP, and at which port it speaks HTTP.
+
+        What fails here is no finding.
+        """
         quiet = Conversation(self._transport, Findings(lambda _: None))
-        last: ConsoleError = NoAnswer(f"{parts.hostname} does not answer")
+        failures: list[NoAnswer] = []
         for port in [parts.port] if parts.port else [HTTP_PORT, _SECOND_PORT]:
-            origin = origin_of(parts._replace(netloc=_netloc(parts.hostname or "", port)))
+            there = parts._replace(netloc=_netloc(parts.hostname or "", port))
             try:
-                return next(iter(await directed_probe(quiet, AnnouncementReader(), origin)), None)
+                found = await directed_probe(quiet, AnnouncementReader(), origin_of(there))
             except NoAnswer as error:
-                last = error
+                failures.append(error)
             except ConsoleError:
-                return None
+                return there, None
+            else:
+                return there, next(iter(found), None)
         if parts.path.strip("/"):
-            return None
+            return parts, None
         by_udp = Discovery(self.options.discovery, quiet.findings, AnnouncementReader())
         matches = await by_udp.probe_host(await _ip_address(parts.hostname or ""))
         if not matches:
-            raise last
-        return matches[0]
+            raise failures[0]  # at the usual port
+        return parts, matches[0]
 
     async def _read(self, urls: list[str], endpoint: str) -> Device:
         error: ConsoleError = NoAnswer("the device names no address")

@@ -75,10 +75,13 @@ class Transport:
             raise NoAnswer(f"{url} did not answer within {self._options.timeout_s:g} s") from error
         except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
             notes.record(rules.HTTP_MALFORMED, str(error))
-            raise NoAnswer(f"{url} sent no whole HTTP answer: {error}") from error
+            raise NoAnswer(f"{url} sent no whole HTTP answer: {error}{_other_scheme(url)}") from error
+        except (httpx.ReadError, httpx.WriteError, httpx.CloseError) as error:
+            notes.record(rules.NO_ANSWER, "closed")
+            raise NoAnswer(f"{url} closed the connection without an answer{_other_scheme(url)}") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             notes.record(rules.NO_ANSWER, str(error) or type(error).__name__)
-            raise NoAnswer(f"{url} cannot be reached: {error or type(error).__name__}") from error
+            raise NoAnswer(f"{url} cannot be reached: {str(error) or type(error).__name__}") from error
         notes.require(len(answer.body) <= MAX_ENVELOPE_OCTETS, rules.ENVELOPE_SIZE, f"{len(answer.body):,} octets")
         return answer
 
@@ -103,6 +106,11 @@ class Transport:
             raise ConsoleError(
                 f"the device leads to {host or url!r}, neither itself nor loopback: allow the network"
             )
+
+
+def _other_scheme(url: str) -> str:
+    """A port for TLS has no answer to plain HTTP, or one that is none."""
+    return "; try https://" if url.startswith("http://") else ""
 
 
 @cache

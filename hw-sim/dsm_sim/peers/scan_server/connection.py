@@ -9,7 +9,6 @@ import asyncio
 import datetime
 import hashlib
 import http
-import logging
 import re
 import socket
 import struct
@@ -23,7 +22,6 @@ import h11
 
 from dsm_sim.peers.scan_server.answers import Answer, Hangup
 
-_LOG: Final = logging.getLogger(__name__)
 READ_OCTETS: Final = 262_144
 _HEAD_LIMIT: Final = 65_536
 #: What is read and thrown away of a refused request, so that its sender gets to read the answer.
@@ -126,6 +124,8 @@ class Listener:
     #: The answer to something that is no HTTP request.
     respond_malformed: Callable[[MalformedRequest], Answer]
     incomplete: Callable[[], None]
+    #: An error of the server's own in an operation, "" where that is not known.
+    failed: Callable[[str, Exception], None]
     monotonic: Callable[[], float]
     now: Callable[[], datetime.datetime]
     read_rate: int | None
@@ -157,8 +157,8 @@ class Connection:
         except asyncio.CancelledError:
             self._writer.transport.abort()  # the server stops: no time for an orderly end
             raise
-        except Exception:
-            _LOG.exception("the simulated scan server failed in a request and closes its connection")
+        except Exception as error:
+            self._listener.failed("", error)
         finally:
             await self._close()
 
@@ -238,8 +238,11 @@ class Connection:
         if self._http.they_are_waiting_for_100_continue:
             interim = self._http.send(h11.InformationalResponse(status_code=100, headers=[]))
             self._writer.write(interim or b"")
-        async with asyncio.timeout(self._listener.idle_timeout_s):
-            data = await self._reader.read(pace.chunk)
+        try:
+            async with asyncio.timeout(self._listener.idle_timeout_s):
+                data = await self._reader.read(pace.chunk)
+        except (OSError, TimeoutError) as error:
+            raise Hangup from error  # not to be mistaken for trouble with the server's own files
         if self._http.their_state is h11.IDLE and len(self._raw_head) < _HEAD_LIMIT:
             self._raw_head += data
         self._http.receive_data(data)

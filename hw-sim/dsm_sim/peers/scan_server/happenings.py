@@ -51,6 +51,11 @@ def of_violation(violation: Violation) -> Happening:
     }
 
 
+def of_internal_error(operation: str, error: Exception) -> Happening:
+    """Something that is not the client's fault. ``operation`` is "" where it was not known yet."""
+    return {"event": "internal-error", "operation": operation, "detail": f"{type(error).__name__}: {error}"}
+
+
 def of_request(request: Request, answered_s: float) -> Happening:
     """A request that is over. Moments are seconds of CLOCK_MONOTONIC.
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import time
 import uuid
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +19,7 @@ from dsm_sim.peers.scan_server.discovery import Identity
 from dsm_sim.peers.scan_server.envelope import SeenIds
 from dsm_sim.peers.scan_server.eventing import EventingService
 from dsm_sim.peers.scan_server.events import EventSource
+from dsm_sim.peers.scan_server.held_folder import HeldFolder
 from dsm_sim.peers.scan_server.jobs import Clock, Document, Job, JobBook, JobState, ShiftedClock
 from dsm_sim.peers.scan_server.listening import Listening
 from dsm_sim.peers.scan_server.operations import ProcessingService
@@ -31,7 +34,10 @@ from dsm_sim.peers.scan_server.subscriptions import Subscriptions
 from dsm_sim.peers.scan_server.tls import own_credentials, tls_context
 from dsm_sim.peers.scan_server.web import WebPage
 
+_LOG: Final = logging.getLogger(__name__)
 _TICK_S: Final = 1.0
+#: The newest internal errors stand in the report.
+_KEPT_ERRORS: Final = 100
 #: What events may take before a report is made without them.
 _EVENTS_S: Final = 1.0
 
@@ -39,7 +45,7 @@ _EVENTS_S: Final = 1.0
 class ScanServer:
     """``async with ScanServer(options) as server``; see :func:`running_scan_server` for other threads.
 
-    Entering raises OSError where the address cannot be bound.
+    Entering raises OSError where the address cannot be bound or another server uses the output folder.
     """
 
     def __init__(self, options: ScanServerOptions) -> None:
@@ -51,6 +57,7 @@ class ScanServer:
         self._clock: Clock = ShiftedClock(options.clock, options.clock_offset_s)
         self._violations = Violations()
         self._traffic = Traffic()
+        self._internal_errors: deque[str] = deque(maxlen=_KEPT_ERRORS)
         self._book = JobBook(self._clock, options.job_timeout_s, options.job_history, options.job_history_s)
         self._seen = SeenIds()
         self._plan = Plan(options.plan)
@@ -105,6 +112,8 @@ class ScanServer:
             events_failed=sum(each.failed for each in subscriptions),
             violations_total=self._violations.total,
             violations=tuple(self._violations.kept),
+            faults_met=self._plan.met,
+            internal_errors=tuple(self._internal_errors),
         )
 
     def document(self, token: str, document_id: int) -> Document | None:
@@ -122,7 +131,17 @@ class ScanServer:
     # ---------------------------------------------------------------------------------- start, stop
 
     async def __aenter__(self) -> Self:
-        self._incoming.mkdir(parents=True, exist_ok=True)
+        self._folder = HeldFolder(self.output)
+        try:
+            await self._begin()
+        except BaseException:
+            self._folder.release()
+            raise
+        self._ticker = asyncio.get_running_loop().create_task(self._tick())
+        return self
+
+    async def _begin(self) -> None:
+        self._incoming.mkdir(exist_ok=True)
         self._credentials = own_credentials(self.options)
         options = self.options
         self._port = Port(options.host, options.port, has_udp=options.probe_by_udp)
@@ -136,8 +155,6 @@ class ScanServer:
             await self.stop()
             self._port.close()
             raise
-        self._ticker = asyncio.get_running_loop().create_task(self._tick())
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -154,6 +171,7 @@ class ScanServer:
             self._processor.clear(job)
         with suppress(OSError):
             self._incoming.rmdir()  # stays where a job left images behind
+        self._folder.release()
 
     async def start(self) -> None:
         """Listens, on the same port as before. Raises OSError where that is taken."""
@@ -245,6 +263,7 @@ class ScanServer:
             incoming=self._incoming,
             enter=self._enter,
             over=self._request_over,
+            failed=self._failed,
             seen=self._seen,
         )
 
@@ -253,6 +272,7 @@ class ScanServer:
             respond=site.respond,
             respond_malformed=site.respond_malformed,
             incomplete=self._count_incomplete,
+            failed=self._failed,
             monotonic=self._clock.monotonic,
             now=self._clock.now,
             read_rate=self.options.read_rate,
@@ -263,6 +283,14 @@ class ScanServer:
 
     def _count_incomplete(self) -> None:
         self._traffic.incomplete += 1
+
+    def _failed(self, operation: str, error: Exception) -> None:
+        """An error of the server's own, or of the machine that it runs on."""
+        happening = happenings.of_internal_error(operation, error)
+        self._internal_errors.append(f"{operation or 'a request'}: {happening['detail']}")
+        if not isinstance(error, OSError):
+            _LOG.error("the simulated scan server failed in %s", operation or "a request", exc_info=error)
+        self.options.tell(happening)
 
     def _request_over(self, request: Request) -> None:
         if request.operation:

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from lxml import etree
 
 from dsm_sim.peers.scan_server import envelope, rules
-from dsm_sim.peers.scan_server.answers import Answer
-from dsm_sim.peers.scan_server.connection import MalformedRequest, Request
+from dsm_sim.peers.scan_server.answers import Answer, Hangup
+from dsm_sim.peers.scan_server.connection import IncompleteRequest, MalformedRequest, Request
 from dsm_sim.peers.scan_server.discovery import Identity
 from dsm_sim.peers.scan_server.envelope import Message, SeenIds
 from dsm_sim.peers.scan_server.eventing import MANAGING, EventingService
@@ -82,8 +82,8 @@ class _Content:
 class Site:
     """Everything that the server has at its paths.
 
-    ``enter`` takes the notes of a request, ``over`` hears when it has been answered or given up. ``eventing`` None
-    is a server without events.
+    ``enter`` takes the notes of a request, ``over`` hears when it has been answered or given up, ``failed`` of
+    the server's own errors and the operation. ``eventing`` None is a server without events.
     """
 
     settings: SiteSettings
@@ -96,6 +96,7 @@ class Site:
     incoming: Path
     enter: Callable[[Notes], None]
     over: Callable[[Request], None]
+    failed: Callable[[str, Exception], None]
     seen: SeenIds
 
     # ------------------------------------------------------------------------------------------ HTTP
@@ -108,6 +109,10 @@ class Site:
             return await self._exchange(request, notes)
         except HttpRefusal as refusal:
             return Answer(refusal.status, headers=())
+        except (Hangup, IncompleteRequest, MalformedRequest):
+            raise
+        except Exception as error:  # whatever it is, the client gets an answer
+            return self._failure(error, notes, "")
         finally:
             request.operation, request.job_token = notes.operation, notes.job_token
             request.document_id = notes.document_id
@@ -193,6 +198,7 @@ class Site:
         return _Content(envelope.parse(bytes(data), notes))
 
     async def _receive_package(self, request: Request, media_type: MediaType, notes: Notes) -> Package:
+        notes.operation = _SEND_IMAGE
         receiver = PackageReceiver(media_type, self.incoming, self.settings.envelope_limit, notes)
         try:
             async for chunk in request.chunks():
@@ -219,8 +225,18 @@ class Site:
                 return Answer(200, self._perform(request, message, content.package, notes))
             except SoapFault as problem:
                 return _fault_answer(problem, message.message_id)
+            except HttpRefusal:
+                raise
+            except Exception as error:  # whatever it is, the client gets an answer
+                return self._failure(error, notes, message.message_id)
 
         return action.play(carry_out, message.message_id)
+
+    def _failure(self, error: Exception, notes: Notes, message_id: str) -> Answer:
+        """The answer to a request that fails through no fault of the client's."""
+        self.failed(notes.operation, error)
+        internal = fault("dsp:ServerErrorInternalError", "The scan server has an internal error.")
+        return _fault_answer(internal, message_id)
 
     def _perform(self, request: Request, message: Message, package: Package | None, notes: Notes) -> bytes:
         self._check_action(request.path, message, notes)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from dsm_sim import sane_backend
 from dsm_sim.sane_backend import BackendError, build
 from dsm_sim.scanner import Fault, Sheet, SimulatedScanner, read_mark, write_sane_config
 
@@ -183,6 +186,21 @@ def sim_scanner(folder: Path, *arguments: str) -> subprocess.CompletedProcess[st
     return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
 
 
+def test_the_hint_fits_what_was_done(tmp_path: Path) -> None:
+    def hints(*arguments: str) -> list[str]:
+        lines = sim_scanner(tmp_path, *arguments).stdout.splitlines()
+        return [line for line in lines if line.startswith("#")]
+
+    pressed = "# the email button is pressed until a program reads the option 'email'"
+    assert hints("--press", "email") == [pressed]
+    (empty,) = hints()
+    assert empty.startswith("# no sheets in the feeder, --sheets N puts some in; the glass: scanimage -d dsmsim:")
+    (one,) = hints("--sheets", "1")
+    assert one.startswith("# 1 sheet in the feeder: scanimage -d dsmsim:001:004 --source 'ADF Duplex'")
+    first, second = hints("--sheets", "1", "--press", "email")
+    assert (first, second[:25]) == (pressed, "# 2 sheets in the feeder:")
+
+
 def test_hands_on_a_scanner_leave_its_configuration_alone(tmp_path: Path) -> None:
     made = sim_scanner(tmp_path, "--images-per-minute", "140")
     configuration = tmp_path / "sane.d" / "dsmsim.conf"
@@ -241,6 +259,41 @@ def test_two_builds_at_once_both_get_a_whole_library(tmp_path: Path) -> None:
     assert target.stat().st_ino == made, "built again though nothing had changed"
     build(target, ["-DOTHER"])
     assert target.stat().st_ino != made, "not built again though the flags had changed"
+
+
+def test_other_sources_get_a_library_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another checkout in the same environment: the one that is in use stays as it is."""
+    environment = tmp_path / "environment"
+    checkout = tmp_path / "other"
+    shutil.copytree(Path(sane_backend.__file__).parent, checkout / "sane_backend")
+    (checkout / "sane_backend" / "mark.h").open("a").write("/* changed */\n")
+    monkeypatch.setattr(sys, "prefix", str(environment))
+    mine = sane_backend.library()
+    before = (mine.stat().st_ino, mine.read_bytes())
+    code = "import sys; sys.prefix = sys.argv[1]; from sane_backend import library; print(library())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(environment)], cwd=checkout, capture_output=True, text=True, check=True
+    )
+    other = Path(done.stdout.strip())
+    assert other.is_file()
+    assert other != mine
+    assert sane_backend.library() == mine
+    assert (mine.stat().st_ino, mine.read_bytes()) == before
+
+
+def test_libraries_that_nobody_asked_for_in_a_week_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    mine = sane_backend.library().parent
+    ages_days = {mine: 30, mine.with_name("0123456789ab"): 8, mine.with_name("ba9876543210"): 6}
+    for folder, days in ages_days.items():
+        folder.mkdir(exist_ok=True)
+        (folder / "library").write_text("")
+        os.utime(folder, (time.time() - days * 86_400,) * 2)
+    assert sane_backend.library().parent == mine
+    assert {path.name for path in mine.parent.iterdir()} == {mine.name, "ba9876543210"}
+    assert time.time() - mine.stat().st_mtime < 86_400, "it is in use"
 
 
 def test_without_a_compiler_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
