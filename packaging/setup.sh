@@ -60,10 +60,5 @@ if [ "$(cat "$venv/.made-of" 2>/dev/null || true)" != "$wanted" ]; then
     printf '%s' "$wanted" >"$venv/.made-of"
 fi
 
-# A foreign WS-Discovery daemon for the tests: unpacked only, since an installed one would answer on this network.
-if [ "$purpose" = test ] && [ ! -x "$venv/foreign/usr/sbin/wsdd" ]; then
-    (mkdir -p "$venv/foreign" && cd "$venv/foreign" && apt-get -qq -o APT::Sandbox::User=root download wsdd && dpkg -x wsdd_*.deb . && rm wsdd_*.deb)
-fi
-
 # The simulated scanner is a C library; this is quick when it is there already.
 "$venv/bin/python" -m dsm_sim.sane_backend

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from dsm_sim.cli.usage import SimUsageError
+from dsm_sim.cli.values import whole
 from dsm_sim.scenario.library import Entry, find, scenarios
 from dsm_sim.scenario.reading import ScenarioError
 from dsm_sim.scenario.verdict import Outcome, Verdict, run_scenario
@@ -51,16 +52,14 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     add("--slow", action="store_true", help="with --all: the slow ones as well")
     add("--trace", type=Path, metavar="FILE", help="draw a strip chart of one scenario (SVG)")
     add("--keep", type=Path, metavar="DIR", help="keep everything in DIR/NAME, which must not exist")
-    add("--images-per-minute", type=_speed, metavar="N", help="the scanner's speed, 0: as fast as it is read")
+    add(
+        "--images-per-minute",
+        type=whole(0, 10_000),
+        metavar="N",
+        help="the scanner's speed, 0: as fast as it is read",
+    )
     add("--json", action="store_true", help="JSON lines on standard output")
     parser.set_defaults(run=_run)
-
-
-def _speed(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 10_000:
-        raise ValueError
-    return number
 
 
 def _list(arguments: argparse.Namespace) -> int:

@@ -69,9 +69,8 @@ def _server_problems(performance: Performance, report: Report) -> Iterator[str]:
     expect = performance.scenario.expect
     claimed = claimed_jobs(performance, report)
     known = {job.token for job in report.jobs}
-    for token in claimed_tokens(performance):
-        if token not in known:
-            yield f"the device calls job {token} delivered, which the server does not know"
+    for token in [token for token in claimed_tokens(performance) if token not in known]:
+        yield f"the device calls job {token} delivered, which the server does not know"
     open_jobs = [job for job in report.jobs if job.state == "Creating" and not job.is_forgotten]
     if len(open_jobs) != expect.open:
         yield f"{len(open_jobs)} post-scan jobs are left open at the server instead of {expect.open}"
@@ -83,8 +82,7 @@ def _server_problems(performance: Performance, report: Report) -> Iterator[str]:
             yield f"the device calls job {job.token} delivered; at the server it is {job.state} ({job.reason})"
         if job.user != USER:
             yield f"job {job.token} is for {job.user} ({job.user_sid}) instead of {USER}"
-    for failure in report.internal_errors:
-        yield f"the simulated server itself failed in {failure}"
+    yield from (f"the simulated server itself failed in {failure}" for failure in report.internal_errors)
     for violation in report.violations:
         if violation.rule not in expect.violations:
             yield f"rule {violation.rule} was broken: {violation.text} {violation.detail} [{violation.source}]"

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 
@@ -32,10 +31,6 @@ def confined(program: str) -> subprocess.CompletedProcess[str]:
 def can_confine() -> bool:
     return bool(shutil.which("unshare") and shutil.which("ip")) and confined("pass").returncode == 0
 
-
-#: As packaging/setup.sh unpacks it, or wherever it is installed.
-UNPACKED = Path(sys.prefix) / "foreign" / "usr" / "sbin" / "wsdd"
-WSDD = str(UNPACKED) if UNPACKED.exists() else shutil.which("wsdd")
 
 pytestmark = pytest.mark.skipif(not can_confine(), reason="no network namespaces for this user")
 
@@ -89,38 +84,6 @@ def test_a_publisher_of_another_make_is_probed_and_resolved() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == "True wsdp:Device wscn:ScanDeviceType http://192.0.2.10:5357/device"
-
-
-@pytest.mark.skipif(not WSDD, reason="wsdd is neither installed nor unpacked: packaging/setup.sh test")
-def test_a_discovery_daemon_is_probed_and_read() -> None:
-    done = confined(
-        CONSOLE
-        + f"""
-    WSDD = {WSDD!r}
-"""
-        + """
-    import subprocess
-
-    daemon = subprocess.Popen([sys.executable, WSDD, "-i", "desk0", "-n", "desk"], stderr=subprocess.DEVNULL)
-
-    async def main():
-        async with Console(OPTIONS) as console:
-            (device,) = await until(lambda: console.discovery.probe(DEVICE))
-            (resolved,) = await until(lambda: console.discovery.resolve(device.endpoint))
-            found = await console.find(resolved.xaddrs[0])
-            print(found.metadata.endpoint == device.endpoint, found.metadata.fields["FriendlyName"])
-            print(sorted({finding.rule for finding in console.findings.kept}))
-
-    try:
-        asyncio.run(main())
-    finally:
-        daemon.terminate()
-        daemon.wait()
-    """
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[0].startswith("True ")
-    assert "xaddrs-absent" in done.stdout
 
 
 def test_multicast_by_both_families_reaches_a_device_on_a_real_interface() -> None:
