@@ -126,7 +126,7 @@ def open_desk(scenario: Scenario, folder: Path, base: Path) -> Iterator[Desk]:
         environment = write_sane_config(folder / "sane", [*others, scanner])
         console, panel = (stack.enter_context(closing(HeldPort("127.0.0.1", 0))).number for _ in range(2))
         desk = Desk(folder, base, scanner, server, network, happenings, environment, (console, panel))
-        port = network.port if network else server.port
+        port = network.port if network and scenario.repository == "network" else server.port
         scenario.process.write(processes, Scan.PROCESS, f"{server.fqdn}:{port}")
         desk.configuration.write_text(_toml(_sections(scenario, desk)), "utf-8")
         desk.load(scenario.paper)

@@ -76,6 +76,8 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     delivered_after_scanning_s: Seconds = 0
     #: At least so many calls the scanner refused as busy.
     refusals: _Count = 0
+    #: At least so many octets went through the network to the server.
+    through_network_bytes: _Count = 0
     #: How often the scanner was opened.
     opens: _Count | None = None
     #: From the start of the last command to its first moving sheet, in seconds.
@@ -107,6 +109,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     server: ServerSetup = ServerSetup()
     #: None: the device reaches the server directly.
     network: NetworkBehaviour | None = None
+    #: Whose port ScanRepository names where there is a network; what the server announces is the network's.
+    repository: Literal["network", "server"] = "network"
     #: Sections of the device's configuration, over those that the player writes.
     device: dict[Annotated[str, Meta(pattern=r"^\w+$")], dict[str, _Value | dict[str, _Value]]] = {}
     step: Annotated[tuple[Step, ...], Meta(min_length=1)] = (Scan(),)

@@ -86,6 +86,9 @@ def _server_problems(performance: Performance, report: Report) -> Iterator[str]:
     for violation in report.violations:
         if violation.rule not in expect.violations:
             yield f"rule {violation.rule} was broken: {violation.text} {violation.detail} [{violation.source}]"
+    if performance.network_bytes < expect.through_network_bytes:
+        least = expect.through_network_bytes
+        yield f"{performance.network_bytes:,} octets went through the network instead of at least {least:,}"
     states = tuple(f"{run.state} {run.reason}".strip() for job in claimed for run in job.filters)
     if expect.filters and states != expect.filters:
         yield f"the filters ended as {states} instead of {expect.filters}"

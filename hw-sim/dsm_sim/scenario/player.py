@@ -47,6 +47,8 @@ class Performance:
     traces: list[Path] = field(default_factory=list)
     #: What an agent in the background could not do, as the steps came to it.
     troubles: list[str] = field(default_factory=list)
+    #: What went through the network to the server, in octets.
+    network_bytes: int = 0
     #: From the order to play until everything stood ready.
     set_up_s: float = 0.0
     began_s: float = 0.0
@@ -97,6 +99,8 @@ class _Player:
                 break
         self.performance.ended_s = time.monotonic()
         self.performance.report = self._desk.server.report()
+        if self._desk.network:
+            self.performance.network_bytes = self._desk.network.counts.to_server_bytes
         self.performance.cpu_s = time.process_time() - cpu_s
         self.performance.scanner_log = self._desk.scanner.log()
 

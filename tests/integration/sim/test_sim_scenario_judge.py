@@ -61,6 +61,7 @@ def test_what_went_well_has_no_problem(played: Performance) -> None:
     [
         ({"delivered": 3}, "4 images are delivered instead of 3"),
         ({"repeated": 1}, "0 sides are in a job more than once: none"),
+        ({"through_network_bytes": 1}, "0 octets went through the network instead of at least 1"),
         ({"kept": 1}, "0 images wait in the device's spool instead of 1"),
         ({"fed": 5}, "moved 4 images instead of 5"),
         ({"unclaimed": 1}, "completed 0 jobs that the device does not count, not 1"),
