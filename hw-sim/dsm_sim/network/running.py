@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from dsm_sim.network.behaviour import NetworkBehaviour, NetworkCounts
 from dsm_sim.network.proxy import Proxy
-
-_Result = TypeVar("_Result")
 
 
 class RunningNetwork:
     """What may be asked of a network from another thread. Clients connect to ``port`` of 127.0.0.1."""
 
-    def __init__(self, proxy: Proxy, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, proxy: Proxy, portal: BlockingPortal) -> None:
         self._proxy = proxy
-        self._loop = loop
+        self._portal = portal
         self.port = proxy.port
 
     @property
@@ -33,14 +29,11 @@ class RunningNetwork:
 
     def behave(self, behaviour: NetworkBehaviour) -> None:
         """From now on, for connections that exist as well. Raises OSError if the port was taken meanwhile."""
-        self._ask(self._proxy.behave(behaviour))
+        self._portal.call(self._proxy.behave, behaviour)
 
     def lead_to(self, target_port: int) -> None:
         """Where new connections lead: a TCP port of 127.0.0.1."""
         self._proxy.target_port = target_port
-
-    def _ask(self, question: Coroutine[Any, Any, _Result]) -> _Result:
-        return asyncio.run_coroutine_threadsafe(question, self._loop).result()
 
 
 @contextmanager
@@ -48,37 +41,10 @@ def running_network(
     behaviour: NetworkBehaviour | None = None, target_port: int | None = None
 ) -> Iterator[RunningNetwork]:
     """A network on entry, none on exit. Without a target it refuses to carry until :meth:`lead_to`."""
-    started: Future[RunningNetwork] = Future()
-    stop: Future[Callable[[], object]] = Future()
-    arguments = (behaviour or NetworkBehaviour(), target_port, started, stop)
-    thread = threading.Thread(target=_run, args=arguments, name="network")
-    thread.start()
-    try:
-        yield started.result()
-    finally:
-        if started.exception() is None:
-            stop.result()()
-        thread.join()
-
-
-def _run(
-    behaviour: NetworkBehaviour,
-    target_port: int | None,
-    started: Future[RunningNetwork],
-    stop: Future[Callable[[], object]],
-) -> None:
-    async def main() -> None:
-        loop, ended = asyncio.get_running_loop(), asyncio.Event()
-        proxy = Proxy(target_port)
-        await proxy.behave(behaviour)
-        stop.set_result(lambda: loop.call_soon_threadsafe(ended.set))
-        started.set_result(RunningNetwork(proxy, loop))
-        await ended.wait()
-        await proxy.close()
-
-    try:
-        asyncio.run(main())
-    except Exception as error:
-        if started.done():
-            raise
-        started.set_exception(error)
+    with start_blocking_portal() as portal:
+        proxy = portal.call(Proxy, target_port)
+        portal.call(proxy.behave, behaviour or NetworkBehaviour())
+        try:
+            yield RunningNetwork(proxy, portal)
+        finally:
+            portal.call(proxy.close)
