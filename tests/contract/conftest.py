@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,3 +27,10 @@ def sane_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def private_sane(sane_config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SANE_CONFIG_DIR", str(sane_config))
+
+
+@pytest.fixture(autouse=True)
+def broken_pipes_stay_errors() -> Iterator[None]:
+    """libsane's threads reset SIGPIPE, which would end this process at the next broken connection of any test."""
+    yield
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
