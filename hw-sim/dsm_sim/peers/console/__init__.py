@@ -13,8 +13,9 @@ from dsm_sim.peers.console.eventing import Event, Subscription
 from dsm_sim.peers.console.findings import Finding
 from dsm_sim.peers.console.metadata import Metadata
 from dsm_sim.peers.console.options import ConsoleOptions, DiscoveryOptions
-from dsm_sim.peers.console.rules import RULES, Rule
+from dsm_sim.peers.console.rules import RULES
 from dsm_sim.peers.console.service import Service
+from dsm_sim.peers.rule import Rule
 
 __all__ = [
     "RULES",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from dsm_sim.peers.console.rules import Rule
+from dsm_sim.peers.rule import Rule
 
 _KEPT: Final = 10_000
 _DETAIL_LENGTH: Final = 300

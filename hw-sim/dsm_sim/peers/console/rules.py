@@ -1,24 +1,13 @@
 """The rules that a device's messages are held against.
 
-A rule is data: a short name for programs, its text for people, and where it is written. Level ``must`` breaks
-interoperability with some console; ``should`` is a form that the known consoles live with.
+Level ``must`` breaks interoperability with some console; ``should`` is a form that the known consoles live with.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule and its source (document and section)."""
-
-    name: str
-    text: str
-    source: str
-    level: Literal["must", "should"] = "must"
-
+from dsm_sim.peers.rule import Rule
 
 # ----------------------------------------------------------------------------------------------- HTTP
 NO_ANSWER: Final = Rule("no-answer", "Every request is answered in time", "SOAP 1.2 Part 2, 7.5; WSDAPI")

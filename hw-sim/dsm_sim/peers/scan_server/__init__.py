@@ -5,6 +5,7 @@
 """
 
 from dsm_sim.certificate_kinds import CERTIFICATE_KINDS, CertificateKind
+from dsm_sim.peers.rule import Rule
 from dsm_sim.peers.scan_server.answers import Answer, Hangup
 from dsm_sim.peers.scan_server.happenings import Happening
 from dsm_sim.peers.scan_server.misbehaviour import (
@@ -44,7 +45,7 @@ from dsm_sim.peers.scan_server.report import (
     Report,
     SubscriptionReport,
 )
-from dsm_sim.peers.scan_server.rules import RULES, Rule, Violation
+from dsm_sim.peers.scan_server.rules import RULES, Violation
 from dsm_sim.peers.scan_server.running import RunningScanServer, running_scan_server
 from dsm_sim.peers.scan_server.server import ScanServer
 

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 from lxml import etree
 
+from dsm_sim.peers.rule import Rule
 from dsm_sim.peers.scan_server import rules
 from dsm_sim.peers.scan_server.media_type import MediaType, read_media_type
 from dsm_sim.peers.scan_server.multipart import (
@@ -31,7 +32,7 @@ from dsm_sim.peers.scan_server.multipart import (
 )
 from dsm_sim.peers.scan_server.names import DSP, XOP, tag
 from dsm_sim.peers.scan_server.refusals import HttpRefusal, invalid
-from dsm_sim.peers.scan_server.rules import Notes, Rule
+from dsm_sim.peers.scan_server.rules import Notes
 
 _PARTS_LIMIT: Final = 8
 _BOUNDARY: Final = re.compile(r"[A-Za-z0-9-]{1,70}")

@@ -1,7 +1,7 @@
 """The rules that a device's messages are held against, and the notebook of those that were broken.
 
-A rule is data: a short name for programs, its text for people, and where it is written. Level ``must`` breaks
-interoperability with some receiver; ``should`` is a form that every receiver reads but no sender should use.
+Level ``must`` breaks interoperability with some receiver; ``should`` is a form that every receiver reads but no
+sender should use.
 """
 
 from __future__ import annotations
@@ -9,20 +9,12 @@ from __future__ import annotations
 import datetime
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
+
+from dsm_sim.peers.rule import Rule
 
 _KEPT = 10_000
 _DETAIL_LENGTH = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule and its source (document and section)."""
-
-    name: str
-    text: str
-    source: str
-    level: Literal["must", "should"] = "must"
 
 
 # ----------------------------------------------------------------------------------------------- HTTP
