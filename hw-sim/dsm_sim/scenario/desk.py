@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,17 +69,7 @@ class Desk:
             self.network.behave(behaviour)
 
     def _print(self, papers: tuple[Paper, ...]) -> list[Sheet]:
-        printed = _printed(papers, self.folder, self.base)
-        return [
-            Sheet(
-                front=each.front,
-                back=each.back,
-                width_mm=each.width_mm,
-                height_mm=each.height_mm,
-                is_marked=each.is_marked,
-            )
-            for each in printed
-        ]
+        return [Sheet(**asdict(each)) for each in _printed(papers, self.folder, self.base)]
 
 
 class PaperError(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from dsm_sim.scenario.delivery import fed_sides
@@ -39,7 +39,7 @@ class Verdict:
     pace: float
     simulator_cores: float
     #: What a scenario waits for.
-    waits_for: str = field(default="")
+    waits_for: str
 
     @property
     def is_good(self) -> bool:

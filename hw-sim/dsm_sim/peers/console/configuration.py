@@ -45,7 +45,6 @@ class Source:
     colors: tuple[str, ...]
     minimum_mil: Size
     maximum_mil: Size
-    film_modes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,6 @@ def _sources(element: etree._Element) -> Iterator[Source]:
             colors=_list(side, f"{prefix}Color"),
             minimum_mil=_size(side, f"{prefix}MinimumSize"),
             maximum_mil=_size(side, f"{prefix}MaximumSize"),
-            film_modes=_list(side, "FilmScanModesSupported"),
         )
 
 
