@@ -57,6 +57,23 @@ class ColorProcessing(StrEnum):
         return (width_px * self.channels * self.bits_per_sample + 7) // 8
 
 
+class FilmType(StrEnum):
+    """wscn:FilmScanMode, where it says something."""
+
+    COLOR_SLIDE = "ColorSlideFilm"
+    COLOR_NEGATIVE = "ColorNegativeFilm"
+    BLACK_AND_WHITE_NEGATIVE = "BlackandWhiteNegativeFilm"
+
+
+class Adjustment(StrEnum):
+    """What a scanner may be able to adjust itself."""
+
+    BRIGHTNESS = "brightness"
+    CONTRAST = "contrast"
+    SHARPNESS = "sharpness"
+    THRESHOLD = "threshold"
+
+
 _BITS = {
     ColorProcessing.BLACK_AND_WHITE_1: 1,
     ColorProcessing.GRAYSCALE_4: 4,
@@ -101,7 +118,8 @@ class SourceCapabilities:
 
     ``colors`` holds only what the driver itself delivers. Resolutions are ascending and not empty. Where the
     hardware sets both axes as one, ``x_resolutions_dpi`` equals ``y_resolutions_dpi`` and ``square_only`` is
-    true.
+    true. ``adjustments`` are those that the scanner makes itself over the whole range of :class:`Adjustments`,
+    ``films`` those that it develops itself (negatives come out positive); ``halftone``: its own bilevel pattern.
     """
 
     source: InputSource
@@ -111,6 +129,9 @@ class SourceCapabilities:
     minimum: Size
     maximum: Size
     square_only: bool = True
+    adjustments: frozenset[Adjustment] = frozenset()
+    films: tuple[FilmType, ...] = ()
+    halftone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +146,25 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class Adjustments:
+    """What the scanner itself is to do to the image; 0 and None leave it alone.
+
+    In the units of WS-Scan ExposureSettings, mapped by the driver to its own: ``brightness`` and ``contrast``
+    -1000 to 1000, ``sharpness`` -100 to 100; ``threshold`` 0 to 255, samples below it are black.
+    """
+
+    brightness: int = 0
+    contrast: int = 0
+    sharpness: int = 0
+    threshold: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ScanSettings:
     """What a driver is asked to acquire. All of it lies within the source's capabilities.
 
     ``media`` is the sheet's size (for feeders that place the area by it), ``images`` how many images to
-    take: 0 = one on a platen, until the paper ends on a feeder.
+    take: 0 = one on a platen, until the paper ends on a feeder. ``film`` only with the film source.
     """
 
     source: InputSource
@@ -139,6 +174,9 @@ class ScanSettings:
     area: Area
     media: Size | None = None
     images: int = 0
+    adjust: Adjustments = Adjustments()
+    film: FilmType | None = None
+    halftone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

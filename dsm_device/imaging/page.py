@@ -8,44 +8,17 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final
 
 from dsm_device.errors import ScannerMismatch, SpoolError
 from dsm_device.hardware import Frame
+from dsm_device.imaging.encoders import ENCODERS, Encoder
 from dsm_device.imaging.formats import PageFile, PageSpec
-from dsm_device.imaging.jpeg import JpegEncoder
-from dsm_device.imaging.png import PngEncoder
 from dsm_device.imaging.strips import Step, Strip, lines_per_strip, steps, white_byte
-from dsm_device.imaging.tiff import TiffEncoder
 
-
-class Encoder(Protocol):
-    """Writes the file of one page; made with the file, the page's spec and the lines of a strip.
-
-    ``encode`` gets packed lines of the file's width and colour, bilevel with 1 as black, from a buffer that
-    may change after the call. All strips but the last have as many lines as was said.
-    """
-
-    def encode(self, strip: Strip, lines: int) -> None: ...
-
-    def finish(self, height_px: int) -> None:
-        """Complete the file, which now has ``height_px`` lines (>= 1)."""
-        ...
-
-    def close(self) -> None:
-        """Let go of everything but the file. Raises nothing."""
-        ...
-
-
-_ENCODERS: Final[dict[str, Callable[[BinaryIO, PageSpec, int], Encoder]]] = {
-    "jfif": JpegEncoder,
-    "png": PngEncoder,
-    "tiff-single-uncompressed": TiffEncoder,
-    "tiff-single-g4": TiffEncoder,
-}
 _FULL_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -61,7 +34,7 @@ def open_page(path: Path, spec: PageSpec, frame: Frame) -> PageWriter:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w+b")
     try:
         with _as_spool_error(path):
-            encoder = _ENCODERS[spec.format](file, spec, strip_lines)
+            encoder = ENCODERS[spec.format](file, spec, strip_lines)
     except BaseException:
         _remove(path, file)
         raise

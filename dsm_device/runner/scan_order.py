@@ -40,7 +40,8 @@ class PreparedScan:
 
     def plan(self, capabilities: Capabilities) -> Plan:
         """Raises ``TicketRefused`` where the scanner cannot do what the ticket demands."""
-        return make_plan(capabilities, self.ticket, {name: each.colors for name, each in FORMATS.items()})
+        written = ("jfif", "png", "tiff-single-uncompressed", "tiff-single-g4")
+        return make_plan(capabilities, self.ticket, {name: FORMATS[name].colors for name in written})
 
     def job(self, plan: Plan) -> Job:
         now = datetime.now(UTC)

