@@ -16,7 +16,8 @@ class Encoder(Protocol):
     """Writes the file of one page; made with the file, the page's spec and the lines of a strip.
 
     ``encode`` gets packed lines of the file's width and colour from a buffer that may change after the call:
-    bilevel with 1 as black, 4 bit with the left pixel in the high half, 16 bit in the host's byte order. All strips but the last have as many lines as was said.
+    bilevel with 1 as black, 4 bit with the left pixel in the high half, 16 bit in the host's byte order. All
+    strips but the last have as many lines as was said.
     """
 
     def encode(self, strip: Strip, lines: int) -> None: ...
