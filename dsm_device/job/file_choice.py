@@ -1,162 +1,220 @@
-"""Which file format and which colour: what the ticket asks, what the encoders hold, what the scanner delivers.
+"""Which file format and which colours: what the ticket asks, what files hold, what the scanner delivers.
 
-A colour that the scanner lacks is made in software from one that it has: bilevel by threshold, gray by luma.
+All pages of a job have one format, but front and back may have different colours, which are then made from one
+acquired colour. What the scanner lacks is made in software (:data:`~dsm_device.imaging.formats.MADE_FROM`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from dsm_device.hardware import ColorProcessing
+from dsm_device.hardware import ColorProcessing, FilmType
+from dsm_device.imaging.formats import MADE_FROM
 from dsm_device.job.outcomes import Ledger, listed, refusal
 from dsm_device.wire.ticket import Setting
 
 _BILEVEL = ColorProcessing.BLACK_AND_WHITE_1
+_GRAY_4 = ColorProcessing.GRAYSCALE_4
 _GRAY = ColorProcessing.GRAYSCALE_8
+_GRAY_16 = ColorProcessing.GRAYSCALE_16
 _RGB = ColorProcessing.RGB_24
+_RGB_48 = ColorProcessing.RGB_48
 
-#: What each colour of a file is made from, the best source first.
-_SOURCES: Final = {_BILEVEL: (_BILEVEL, _GRAY, _RGB), _GRAY: (_GRAY, _RGB), _RGB: (_RGB,)}
-#: The default ticket's colour, and that of a keyword unknown here.
-_DEFAULT_COLORS: Final = (_RGB, _GRAY, _BILEVEL)
-#: What comes nearest to a colour that cannot be had.
-_NEAREST_COLORS: Final = {
-    "BlackAndWhite1": (_BILEVEL, _GRAY, _RGB),
-    "Grayscale4": (_GRAY, _RGB, _BILEVEL),
-    "Grayscale8": (_GRAY, _RGB, _BILEVEL),
-    "Grayscale16": (_GRAY, _RGB, _BILEVEL),
+_USUAL: Final = (_RGB, _GRAY, _BILEVEL, _GRAY_4, _RGB_48, _GRAY_16)
+_USUAL_IN_GRAY: Final = (_GRAY, _RGB, _BILEVEL, _GRAY_4, _GRAY_16, _RGB_48)
+#: What comes nearest to a colour that cannot be had, itself the first. Alpha is what no scanner delivers.
+NEAREST_COLORS: Final[Mapping[str, tuple[ColorProcessing, ...]]] = {
+    "BlackAndWhite1": (_BILEVEL, _GRAY_4, _GRAY, _RGB, _GRAY_16, _RGB_48),
+    "Grayscale4": (_GRAY_4, _GRAY, _RGB, _GRAY_16, _RGB_48, _BILEVEL),
+    "Grayscale8": (_GRAY, _RGB, _GRAY_16, _RGB_48, _GRAY_4, _BILEVEL),
+    "Grayscale16": (_GRAY_16, _GRAY, _RGB_48, _RGB, _GRAY_4, _BILEVEL),
+    "RGB24": (_RGB, _RGB_48, _GRAY, _GRAY_16, _GRAY_4, _BILEVEL),
+    "RGB48": (_RGB_48, _RGB, _GRAY_16, _GRAY, _GRAY_4, _BILEVEL),
+    "RGBa32": (_RGB, _RGB_48, _GRAY, _GRAY_16, _GRAY_4, _BILEVEL),
+    "RGBa64": (_RGB_48, _RGB, _GRAY_16, _GRAY, _GRAY_4, _BILEVEL),
 }
 _DEFAULT_FORMATS: Final = ("jfif", "png", "tiff-single-uncompressed")
 _DEFAULT_BILEVEL_FORMATS: Final = ("tiff-single-g4", "png", "tiff-single-uncompressed")
-#: What comes nearest to a format that cannot be had: the same coding in another wrapping.
-_NEAREST_FORMAT: Final = {
-    "dib": "png",
-    "jbig": "tiff-single-g4",
-    "tiff-single-g3mh": "tiff-single-g4",
-    "tiff-multi-g3mh": "tiff-single-g4",
-    "tiff-multi-g4": "tiff-single-g4",
-    "tiff-multi-uncompressed": "tiff-single-uncompressed",
+#: What comes nearest to a format that cannot be had: the same coding in another wrapping, or the same use.
+_NEAREST_FORMATS: Final[Mapping[str, tuple[str, ...]]] = {
+    "dib": ("png",),
+    "exif": ("jfif",),
+    "jbig": ("tiff-single-g4",),
+    "tiff-single-g3mh": ("tiff-single-g4",),
+    "tiff-single-jpeg-tn2": ("jfif",),
+    "tiff-multi-g3mh": ("tiff-multi-g4", "tiff-single-g3mh", "tiff-single-g4"),
+    "tiff-multi-g4": ("tiff-multi-g3mh", "tiff-single-g4"),
+    "tiff-multi-jpeg-tn2": ("tiff-single-jpeg-tn2", "jfif"),
+    "tiff-multi-uncompressed": ("tiff-single-uncompressed",),
+    "xps": ("pdf-a",),
 }
+_FORMAT: Final = "Format"
 
-Formats = Mapping[str, Sequence[ColorProcessing]]
+
+@dataclass(frozen=True, slots=True)
+class AskedColor:
+    """A side's ColorProcessing and the path of that element."""
+
+    element: str
+    color: Setting[str] | None
+
+    @property
+    def lock(self) -> str | None:
+        return self.color.value if self.color is not None and self.color.must_honor else None
 
 
 @dataclass(frozen=True, slots=True)
 class FileChoice:
-    """``color`` is that of the file, ``acquired`` the one to scan in."""
+    """``colors`` has one for each side that was asked for."""
 
     format: str
-    color: ColorProcessing
-    acquired: ColorProcessing
+    colors: tuple[ColorProcessing, ...]
+
+
+class _Candidate(NamedTuple):
+    """``back`` is None where there is no second side."""
+
+    format: str
+    front: ColorProcessing
+    back: ColorProcessing | None
+
+    @property
+    def colors(self) -> tuple[ColorProcessing, ...]:
+        return (self.front,) if self.back is None else (self.front, self.back)
+
+
+def origins(colors: Sequence[ColorProcessing], hardware: Sequence[ColorProcessing]) -> list[ColorProcessing]:
+    """What of ``hardware`` all ``colors`` can be made from, the best first."""
+    fitting = [each for each in hardware if all(each in MADE_FROM[color] for color in colors)]
+    return sorted(fitting, key=lambda each: sum(MADE_FROM[color].index(each) for color in colors))
 
 
 def choose_file(
     format_: Setting[str] | None,
-    color: Setting[str] | None,
+    sides: Sequence[AskedColor],
     hardware: Sequence[ColorProcessing],
-    formats: Formats,
+    formats: Mapping[str, Sequence[ColorProcessing]],
+    *,
+    film: FilmType | None,
     ledger: Ledger,
 ) -> FileChoice:
-    """The best pair of ``formats`` (format to the colours that it holds) for what the ticket asks.
+    """The best of ``formats`` (format to the colours that it holds) for what the ticket asks of one or two sides.
 
-    A locked setting is met or refused. Of two free ones that exclude each other the format wins, as it
-    decides what the recipient can open; where the format cannot be had at all, the colour wins.
+    A locked setting is met or refused. Of free ones that exclude each other the format wins, as it decides what
+    the recipient can open, then the front; where the format cannot be had at all, the colour wins. A back of
+    which nothing is said is as the front. Black and white film is gray where nothing is said of its colour.
     """
-    acquirable = {made: have for made in _SOURCES if (have := _source(made, hardware)) is not None}
-    pairs = [(name, made) for name, colors in formats.items() for made in colors if made in acquirable]
-    if not pairs:
-        raise refusal(
-            "this scanner delivers no colour that a file can hold", f"{listed(_SOURCES)} from the scanner"
-        )
-    fitting = _within_locks(pairs, format_, color)
-    chosen = min(fitting, key=lambda pair: _distance(pair, format_, color, formats))
-    _settle(chosen, format_, color, pairs, ledger)
-    return FileChoice(*chosen, acquirable[chosen[1]])
+    candidates = list(_candidates(len(sides), hardware, formats))
+    if not candidates:
+        raise refusal("this scanner delivers no colour that a file can hold", f"{listed(_USUAL)} from the scanner")
+    fitting = _within_locks(candidates, format_, sides)
+    usual = _USUAL_IN_GRAY if film is FilmType.BLACK_AND_WHITE_NEGATIVE else _USUAL
+    order = list(formats)
+    chosen = min(fitting, key=lambda each: _distance(each, format_, sides, order, usual))
+    _settle(chosen, format_, sides, candidates, ledger)
+    return FileChoice(chosen.format, chosen.colors)
 
 
-def _source(made: ColorProcessing, hardware: Sequence[ColorProcessing]) -> ColorProcessing | None:
-    return next((color for color in _SOURCES[made] if color in hardware), None)
+def _candidates(
+    sides: int, hardware: Sequence[ColorProcessing], formats: Mapping[str, Sequence[ColorProcessing]]
+) -> Iterator[_Candidate]:
+    for name, colors in formats.items():
+        for front in colors:
+            backs: Sequence[ColorProcessing | None] = colors if sides > 1 else (None,)
+            for back in backs:
+                candidate = _Candidate(name, front, back)
+                if origins(candidate.colors, hardware):
+                    yield candidate
 
 
-_Pair = tuple[str, ColorProcessing]
+# --------------------------------------------------------------------------------------------- locks
 
 
-def _within_locks(pairs: list[_Pair], format_: Setting[str] | None, color: Setting[str] | None) -> list[_Pair]:
-    """The pairs that meet what is locked. Raises ``TicketRefused``, naming both where only both together fail."""
-    by_format = [pair for pair in pairs if _meets(pair[0], format_)]
-    by_color = [pair for pair in pairs if _meets(pair[1], color)]
-    if not by_format:
-        raise refusal(f"Format must be {_asked(format_)}, which cannot be made here", _names(pairs))
-    if not by_color:
-        raise refusal(
-            f"MediaFront/ColorProcessing must be {_asked(color)}, which cannot be made here", _colors(pairs)
-        )
-    both = [pair for pair in by_format if pair in by_color]
-    if not both:
-        raise refusal(
-            f"Format must be {_asked(format_)} and MediaFront/ColorProcessing {_asked(color)}, "
-            f"which exclude each other",
-            f"{_asked(format_)} with {_colors(by_format)}, or {_asked(color)} in {_names(by_color)}",
-        )
-    return both
+def _within_locks(
+    candidates: list[_Candidate], format_: Setting[str] | None, sides: Sequence[AskedColor]
+) -> list[_Candidate]:
+    """The candidates that meet what is locked. Raises ``TicketRefused``, naming all that only together fail."""
+    locks = {each.element: each.lock for each in sides if each.lock is not None}
+    if format_ is not None and format_.must_honor:
+        locks = {_FORMAT: format_.value, **locks}
+    for element, value in locks.items():
+        if not _meeting(candidates, {element: value}):
+            raise refusal(f"{element} must be {value}, which cannot be made here", _possible(candidates, element))
+    fitting = _meeting(candidates, locks)
+    if fitting:
+        return fitting
+    demands = " and ".join(f"{element} {value}" for element, value in locks.items())
+    ways = [_way(candidates, locks, element) for element in locks]
+    raise refusal(f"{demands} are locked, but exclude each other", ", or ".join(each for each in ways if each))
 
 
-def _meets(value: str, setting: Setting[str] | None) -> bool:
-    return setting is None or not setting.must_honor or setting.value == value
+def _meeting(candidates: list[_Candidate], locks: Mapping[str, str]) -> list[_Candidate]:
+    return [each for each in candidates if all(_value(each, element) == value for element, value in locks.items())]
 
 
-def _asked(setting: Setting[str] | None) -> str | None:
-    return None if setting is None else setting.value
+def _value(candidate: _Candidate, element: str) -> str | None:
+    if element == _FORMAT:
+        return candidate.format
+    return candidate.back if element.startswith("MediaBack") else candidate.front
 
 
-def _names(pairs: list[_Pair]) -> str:
-    return listed(dict.fromkeys(name for name, _ in pairs))
+def _possible(candidates: list[_Candidate], element: str) -> str:
+    return listed(dict.fromkeys(_value(each, element) for each in candidates))
 
 
-def _colors(pairs: list[_Pair]) -> str:
-    return listed(dict.fromkeys(color.value for _, color in pairs))
+def _way(candidates: list[_Candidate], locks: Mapping[str, str], given_up: str) -> str:
+    """What ``given_up`` could be if all other locks hold; "" for nothing."""
+    others = {element: value for element, value in locks.items() if element != given_up}
+    rest = _meeting(candidates, others)
+    kept = " and ".join(others.values())
+    return f"{kept} with {given_up} {_possible(rest, given_up)}" if rest else ""
+
+
+# ------------------------------------------------------------------------------------------ distance
 
 
 def _distance(
-    pair: _Pair, format_: Setting[str] | None, color: Setting[str] | None, formats: Formats
-) -> tuple[bool, int, int, int]:
-    """How far a pair is from what was asked; the smallest is taken."""
-    name, made = pair
-    color_order = _DEFAULT_COLORS if color is None else _NEAREST_COLORS.get(color.value, _DEFAULT_COLORS)
-    preferred = _DEFAULT_BILEVEL_FORMATS if made is _BILEVEL else _DEFAULT_FORMATS
-    format_order = [_NEAREST_FORMAT.get(_asked(format_) or "", ""), *preferred, *formats]
-    from_color = color_order.index(made)
+    candidate: _Candidate,
+    format_: Setting[str] | None,
+    sides: Sequence[AskedColor],
+    formats: Sequence[str],
+    usual: Sequence[ColorProcessing],
+) -> tuple[int, ...]:
+    """How far a candidate is from what was asked; the smallest is taken."""
+    asked_format = None if format_ is None else format_.value
+    preferred = _DEFAULT_BILEVEL_FORMATS if candidate.front is _BILEVEL else _DEFAULT_FORMATS
+    format_order = [*_NEAREST_FORMATS.get(asked_format or "", ()), *preferred, *formats]
     return (
-        format_ is not None and name != format_.value,
-        from_color if color is not None else 0,
-        format_order.index(name),
-        from_color,
+        asked_format is not None and candidate.format != asked_format,
+        *(
+            _steps(color, asked.color, usual)
+            for color, asked in zip(candidate.colors, sides, strict=True)
+            if asked.color is not None
+        ),
+        candidate.back is not None and sides[1].color is None and candidate.back is not candidate.front,
+        format_order.index(candidate.format),
+        usual.index(candidate.front),
     )
+
+
+def _steps(color: ColorProcessing, asked: Setting[str], usual: Sequence[ColorProcessing]) -> int:
+    return NEAREST_COLORS.get(asked.value, usual).index(color)
 
 
 def _settle(
-    chosen: _Pair,
+    chosen: _Candidate,
     format_: Setting[str] | None,
-    color: Setting[str] | None,
-    pairs: list[_Pair],
+    sides: Sequence[AskedColor],
+    candidates: list[_Candidate],
     ledger: Ledger,
 ) -> None:
-    name, made = chosen
-    ledger.settle(
-        "Format",
-        _asked(format_),
-        name,
-        reason=f"it cannot hold {made}"
-        if any(each == _asked(format_) for each, _ in pairs)
-        else "this device does not write it",
-    )
-    ledger.settle(
-        "MediaFront/ColorProcessing",
-        _asked(color),
-        made.value,
-        reason=f"{name} cannot hold it"
-        if any(each == _asked(color) for _, each in pairs)
-        else "it cannot be had from this scanner",
-    )
+    made = " and ".join(dict.fromkeys(chosen.colors))
+    known = format_ is not None and bool(_meeting(candidates, {_FORMAT: format_.value}))
+    reason = f"it cannot hold {made}" if known else "this device does not write it"
+    ledger.settle(_FORMAT, format_, chosen.format, reason=reason)
+    for color, asked in zip(chosen.colors, sides, strict=True):
+        can_be_had = asked.color is not None and bool(_meeting(candidates, {asked.element: asked.color.value}))
+        reason = f"{chosen.format} cannot hold it" if can_be_had else "it cannot be had from this scanner"
+        ledger.settle(asked.element, asked.color, color.value, reason=reason)

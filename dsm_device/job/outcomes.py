@@ -10,6 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dsm_device.errors import TicketRefused
+from dsm_device.hardware import Size
+from dsm_device.wire.ticket import Resolution, Scaling, Setting
+
+Stated = int | str | bool | Size | Resolution | Scaling
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +50,20 @@ class Ledger:
     def settle(
         self,
         element: str,
-        asked: str | None,
-        used: str,
+        asked: Setting[str] | Setting[int] | Setting[Resolution] | Setting[Scaling] | Setting[Size] | None,
+        used: Stated,
         *,
-        locked: bool = False,
         reason: str = "",
         possible: str = "",
     ) -> None:
         """Record that ``element`` becomes ``used``. Raises ``TicketRefused`` if it is locked at another value."""
-        if locked and asked not in (None, used):
-            raise refusal(f"{element} must be {asked}, but {reason}", possible)
-        self.outcomes.append(Outcome(element, asked, used, "" if asked in (None, used) else reason))
+        before, now = None if asked is None else text(asked.value), text(used)
+        if before in (None, now):
+            self.outcomes.append(Outcome(element, before, now))
+            return
+        if asked is not None and asked.must_honor:
+            raise refusal(f"{element} must be {before}, but {reason}", possible)
+        self.outcomes.append(Outcome(element, before, now, reason))
 
     def leave_out(self, element: str, asked: str, *, locked: bool, reason: str) -> None:
         """Record that ``element`` is not applied. Raises ``TicketRefused`` if it is locked."""
@@ -68,6 +75,21 @@ class Ledger:
 def refusal(message: str, possible: str = "") -> TicketRefused:
     """The ticket cannot be met; ``possible`` says what could be."""
     return TicketRefused(message, f"possible: {possible}" if possible else "")
+
+
+def text(value: Stated) -> str:
+    """A value in one word, as ``--set`` takes it."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case Size():
+            return f"{value.width_mil}x{value.height_mil}"
+        case Resolution():
+            return f"{value.x_dpi}x{value.y_dpi}"
+        case Scaling():
+            return f"{value.width_percent}x{value.height_percent}"
+        case _:
+            return str(value)
 
 
 def listed(values: Iterable[object]) -> str:

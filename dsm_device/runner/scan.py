@@ -95,7 +95,7 @@ class PushScan:
     async def _acquire(self, plan: Plan, folder: JobFolder, delivery: Delivery) -> None:
         self._listener(StateChanged("device", JobState.ACQUIRING))
         heights: dict[int, int | None] = {}
-        async for report in self._acquisition.scan(plan.settings, plan.output, folder.path):
+        async for report in self._acquisition.scan(plan.settings, plan.sides[0], folder.path):
             match report:
                 case PageStarted():
                     heights[report.n] = report.frame.height_px

@@ -11,6 +11,7 @@ from lxml import etree
 from dsm_device.directory.port import Directory, User
 from dsm_device.hardware import Capabilities
 from dsm_device.imaging.formats import FORMATS
+from dsm_device.job.habits import Habits
 from dsm_device.job.model import Job, new_job_id
 from dsm_device.job.plan import Plan, make_plan
 from dsm_device.wire.scan_process import ScanProcess, with_added_addresses
@@ -41,7 +42,7 @@ class PreparedScan:
     def plan(self, capabilities: Capabilities) -> Plan:
         """Raises ``TicketRefused`` where the scanner cannot do what the ticket demands."""
         written = ("jfif", "png", "tiff-single-uncompressed", "tiff-single-g4")
-        return make_plan(capabilities, self.ticket, {name: FORMATS[name].colors for name in written})
+        return make_plan(capabilities, self.ticket, {name: FORMATS[name].colors for name in written}, Habits())
 
     def job(self, plan: Plan) -> Job:
         now = datetime.now(UTC)
@@ -53,7 +54,7 @@ class PreparedScan:
             user=self.user.name,
             user_sid=self.user.sid,
             instructions=etree.tostring(self.instructions, encoding="unicode"),
-            format=plan.output.format,
+            format=plan.format,
             created=now,
         )
 

@@ -18,6 +18,7 @@ from dsm_device.hardware import (
     SourceCapabilities,
 )
 from dsm_device.imaging.formats import PageSpec
+from dsm_device.job.habits import Habits
 from dsm_device.job.plan import Plan, make_plan
 from dsm_device.wire.ticket import Foreign, ScanTicket
 from dsm_device.wire.ticket_elements import setting_of
@@ -55,7 +56,7 @@ def ticket(*free: str, locked: tuple[str, ...] = ()) -> ScanTicket:
 
 
 def plan(*free: str, locked: tuple[str, ...] = (), on: Capabilities | None = None) -> Plan:
-    return make_plan(on or scanner(), ticket(*free, locked=locked), FORMATS)
+    return make_plan(on or scanner(), ticket(*free, locked=locked), FORMATS, Habits())
 
 
 def notes(made: Plan) -> list[str]:
@@ -80,7 +81,7 @@ def region(x: int, y: int, width: int, height: int) -> tuple[str, ...]:
 def test_empty_ticket_becomes_a_whole_page_in_colour_as_jpeg() -> None:
     made = plan()
     assert made.settings == ScanSettings(InputSource.PLATEN, RGB, 300, 300, Area(0, 0, 8500, 11690), None, 0)
-    assert made.output == PageSpec("jfif", RGB, 2550, 3507, 300, 300, 85)
+    assert made.sides[0] == PageSpec("jfif", RGB, 2550, 3507, 300, 300, 85)
     assert made.notes == ()
     assert all(outcome.used_default for outcome in made.outcomes)
 
@@ -102,7 +103,7 @@ def test_format_and_colour_pull_each_other_along_without_a_note(
     asked: str, format_: str, color: ColorProcessing
 ) -> None:
     made = plan(asked)
-    assert (made.output.format, made.output.color) == (format_, color)
+    assert (made.format, made.sides[0].color) == (format_, color)
     assert notes(made) == []
 
 
@@ -111,14 +112,14 @@ def test_format_and_colour_pull_each_other_along_without_a_note(
 
 def test_letter_at_300_dpi_is_2550_by_3300_pixels() -> None:
     made = plan("InputSize/InputMediaSize=8500x11000")
-    assert (made.output.width_px, made.output.height_px) == (2550, 3300)
+    assert (made.sides[0].width_px, made.sides[0].height_px) == (2550, 3300)
     assert made.settings.media == Size(8500, 11000)
 
 
 def test_paper_that_the_scanner_misses_by_a_hair_keeps_all_its_pixels() -> None:
     flatbed = replace(FLATBED, maximum=Size(8465, 11634))
     made = plan(locked=("InputSize/InputMediaSize=8500x11693",), on=scanner(flatbed))
-    assert (made.output.width_px, made.output.height_px) == (2550, 3508)
+    assert (made.sides[0].width_px, made.sides[0].height_px) == (2550, 3508)
     assert made.settings.area == Area(0, 0, 8465, 11634)
     assert made.settings.media == Size(8465, 11634)
     assert notes(made) == []
@@ -137,7 +138,7 @@ def test_paper_beyond_the_tolerance_is_cut_with_a_note_or_refused() -> None:
 def test_region_over_the_edge_is_cut_where_free() -> None:
     made = plan(*region(8000, 0, 1000, 2000))
     assert made.settings.area == Area(8000, 0, 500, 2000)
-    assert made.output.width_px == 150
+    assert made.sides[0].width_px == 150
     assert [note.element for note in made.notes] == ["MediaFront/ScanRegion/ScanRegionWidth"]
 
 
@@ -145,7 +146,7 @@ def test_locked_width_moves_a_free_offset() -> None:
     x, y, width, height = region(8000, 0, 1000, 2000)
     made = plan(x, y, height, locked=(width,))
     assert made.settings.area.width_mil + made.settings.area.x_mil == 8500
-    assert made.output.width_px == 300
+    assert made.sides[0].width_px == 300
     assert [note.element for note in made.notes] == ["MediaFront/ScanRegion/ScanRegionXOffset"]
 
 
@@ -172,7 +173,7 @@ def test_area_smaller_than_the_scanner_takes_is_taken_larger_and_shown_small() -
     flatbed = replace(FLATBED, minimum=Size(100, 100))
     made = plan(locked=region(0, 0, 10, 10), on=scanner(flatbed))
     assert made.settings.area == Area(0, 0, 100, 100)
-    assert (made.output.width_px, made.output.height_px) == (3, 3)
+    assert (made.sides[0].width_px, made.sides[0].height_px) == (3, 3)
 
 
 def test_region_at_the_edge_moves_back_until_the_smallest_area_fits() -> None:
@@ -187,7 +188,7 @@ def test_region_at_the_edge_moves_back_until_the_smallest_area_fits() -> None:
 def test_free_sheet_and_offset_yield_together_to_a_locked_width() -> None:
     x, y, width, height = region(3999, 0, 8550, 2000)
     made = plan("InputSize/InputMediaSize=4000x6000", x, y, height, locked=(width,))
-    assert made.output.width_px == 2565
+    assert made.sides[0].width_px == 2565
     assert made.settings.area == Area(9, 0, 8491, 2000)
     assert [note.used for note in made.notes] == ["9", "8559x6000"]
 
@@ -200,7 +201,7 @@ def test_free_sheet_and_offset_yield_together_to_a_locked_width() -> None:
 )
 def test_free_resolution_takes_the_nearest_and_of_two_the_higher(asked: str, used: int) -> None:
     made = plan(f"MediaFront/Resolution={asked}")
-    assert (made.output.x_dpi, made.settings.y_dpi) == (used, used)
+    assert (made.sides[0].x_dpi, made.settings.y_dpi) == (used, used)
     assert [note.element for note in made.notes] == ["MediaFront/Resolution"]
 
 
@@ -213,7 +214,7 @@ def test_axes_may_differ_where_the_scanner_sets_them_apart() -> None:
     flatbed = replace(FLATBED, square_only=False, y_resolutions_dpi=(75, 1200))
     made = plan(locked=("MediaFront/Resolution=300x1200",), on=scanner(flatbed))
     assert (made.settings.x_dpi, made.settings.y_dpi) == (300, 1200)
-    assert made.output.height_px == 14028
+    assert made.sides[0].height_px == 14028
 
 
 # ---------------------------------------------------------------------------------- format and colour
@@ -221,7 +222,7 @@ def test_axes_may_differ_where_the_scanner_sets_them_apart() -> None:
 
 def test_format_wins_over_colour_where_both_are_free() -> None:
     made = plan("Format=tiff-single-g4", "MediaFront/ColorProcessing=RGB24")
-    assert (made.output.format, made.output.color) == ("tiff-single-g4", BILEVEL)
+    assert (made.format, made.sides[0].color) == ("tiff-single-g4", BILEVEL)
     assert notes(made) == [
         "MediaFront/ColorProcessing: asked RGB24, used BlackAndWhite1: tiff-single-g4 cannot hold it"
     ]
@@ -229,7 +230,7 @@ def test_format_wins_over_colour_where_both_are_free() -> None:
 
 def test_locked_colour_wins_over_a_free_format() -> None:
     made = plan("Format=tiff-single-g4", locked=("MediaFront/ColorProcessing=RGB24",))
-    assert (made.output.format, made.output.color) == ("jfif", RGB)
+    assert (made.format, made.sides[0].color) == ("jfif", RGB)
     assert notes(made) == ["Format: asked tiff-single-g4, used jfif: it cannot hold RGB24"]
 
 
@@ -248,10 +249,10 @@ def test_format_that_cannot_be_written_is_replaced_or_refused() -> None:
 
 def test_colour_is_kept_where_its_format_must_be_replaced_anyway() -> None:
     made = plan("Format=pdf-a", "MediaFront/ColorProcessing=BlackAndWhite1")
-    assert (made.output.format, made.output.color) == ("tiff-single-g4", BILEVEL)
+    assert (made.format, made.sides[0].color) == ("tiff-single-g4", BILEVEL)
     made = plan("Format=tiff-multi-g4", "MediaFront/ColorProcessing=RGB24")
-    assert (made.output.format, made.output.color) == ("jfif", RGB)
-    assert plan("Format=tiff-multi-g4").output.format == "tiff-single-g4"
+    assert (made.format, made.sides[0].color) == ("jfif", RGB)
+    assert plan("Format=tiff-multi-g4").format == "tiff-single-g4"
 
 
 @pytest.mark.parametrize(
@@ -260,7 +261,7 @@ def test_colour_is_kept_where_its_format_must_be_replaced_anyway() -> None:
 )
 def test_colour_that_cannot_be_had_takes_the_nearest(asked: str, used: ColorProcessing) -> None:
     made = plan(f"MediaFront/ColorProcessing={asked}")
-    assert made.output.color is used
+    assert made.sides[0].color is used
     assert [note.asked for note in made.notes] == [asked]
     with pytest.raises(TicketRefused, match=f"{asked}.*possible: Grayscale8, RGB24, BlackAndWhite1"):
         plan(locked=(f"MediaFront/ColorProcessing={asked}",))
@@ -280,12 +281,12 @@ def test_colour_is_made_from_what_the_scanner_delivers(
 ) -> None:
     made = plan(locked=(f"MediaFront/ColorProcessing={asked}",), on=scanner(replace(FLATBED, colors=hardware)))
     assert made.settings.color is acquired
-    assert made.output.color.value == asked
+    assert made.sides[0].color.value == asked
 
 
 def test_colour_never_comes_from_a_scanner_without_it() -> None:
     made = plan("MediaFront/ColorProcessing=RGB24", on=scanner(replace(FLATBED, colors=(GRAY,))))
-    assert made.output.color is GRAY
+    assert made.sides[0].color is GRAY
     with pytest.raises(TicketRefused, match="delivers no colour that a file can hold"):
         plan(on=scanner(replace(FLATBED, colors=())))
 
@@ -294,7 +295,7 @@ def test_colour_never_comes_from_a_scanner_without_it() -> None:
 
 
 def test_quality_of_a_lossless_format() -> None:
-    assert plan("Format=png", locked=("CompressionQualityFactor=100",)).output.quality == 100
+    assert plan("Format=png", locked=("CompressionQualityFactor=100",)).sides[0].quality == 100
     assert [note.element for note in plan("Format=png", "CompressionQualityFactor=80").notes] == [
         "CompressionQualityFactor"
     ]
@@ -304,7 +305,7 @@ def test_quality_of_a_lossless_format() -> None:
 
 def test_quality_zero_becomes_one_where_free() -> None:
     made = plan("CompressionQualityFactor=0")
-    assert made.output.quality == 1
+    assert made.sides[0].quality == 1
     assert [note.used for note in made.notes] == ["1"]
 
 
@@ -370,10 +371,10 @@ def test_setting_that_asks_for_nothing_special_is_met(asked: str) -> None:
 
 
 def test_elements_of_strangers_are_noted_or_refused() -> None:
-    made = make_plan(scanner(), ScanTicket(foreign=(Foreign("acme:Blank", False),)), FORMATS)
+    made = make_plan(scanner(), ScanTicket(foreign=(Foreign("acme:Blank", False),)), FORMATS, Habits())
     assert notes(made) == ["acme:Blank: asked stated, not applied: this device does not know it"]
     with pytest.raises(TicketRefused, match="acme:Blank must be honoured"):
-        make_plan(scanner(), ScanTicket(foreign=(Foreign("acme:Blank", True),)), FORMATS)
+        make_plan(scanner(), ScanTicket(foreign=(Foreign("acme:Blank", True),)), FORMATS, Habits())
 
 
 def test_back_counts_only_in_duplex() -> None:
@@ -397,4 +398,4 @@ def test_page_that_its_format_cannot_hold_is_refused_before_it_is_scanned() -> N
         plan("MediaFront/Resolution=9600", on=scanner(flatbed))
     with pytest.raises(TicketRefused, match="134400 pixels is too large for tiff-single-uncompressed"):
         plan("MediaFront/Resolution=9600", "Format=tiff-single-uncompressed", on=scanner(flatbed))
-    assert plan("MediaFront/Resolution=9600", "Format=png", on=scanner(flatbed)).output.width_px == 81600
+    assert plan("MediaFront/Resolution=9600", "Format=png", on=scanner(flatbed)).sides[0].width_px == 81600

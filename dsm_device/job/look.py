@@ -1,0 +1,88 @@
+"""How the image is to look: ContentType, Exposure, Scaling and Rotation as the ticket asks for them.
+
+What they mean for the samples is decided in :mod:`.processing`, once it is known what the scanner does itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from dsm_device.imaging.treatment import RIGHT_ANGLES
+from dsm_device.job.offer import CONTENT_TYPES, ROTATIONS, Offer, Range
+from dsm_device.job.outcomes import Ledger, listed
+from dsm_device.wire.ticket import Exposure, Scaling, ScanTicket, Setting
+
+_EXPOSURE: Final = "Exposure/ExposureSettings"
+_SHARPNESS: Final = f"{_EXPOSURE}/Sharpness"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """``sharpness`` is None where the ticket leaves it to the kind of content. ``rotation`` is the front's."""
+
+    content: str
+    auto_exposure: bool
+    contrast: int
+    brightness: int
+    sharpness: int | None
+    scaling: Scaling
+    rotation: int
+
+
+def choose_look(ticket: ScanTicket, offer: Offer, ledger: Ledger) -> Look:
+    asked = ticket.parameters
+    content = _keyword("ContentType", asked.content_type, CONTENT_TYPES, ledger)
+    auto, contrast, brightness, sharpness = _exposure(asked.exposure, offer, ledger)
+    scaling = _scaling(asked.scaling, offer.scaling_percent, ledger)
+    rotation = int(_keyword("Rotation", asked.rotation, ROTATIONS, ledger))
+    is_stated = not auto and _SHARPNESS in ticket.values
+    return Look(content, auto, contrast, brightness, sharpness if is_stated else None, scaling, rotation)
+
+
+def _keyword(element: str, asked: Setting[str] | None, known: tuple[str, ...], ledger: Ledger) -> str:
+    """One of ``known``, the first where nothing (or a vendor's own word) is asked."""
+    used = asked.value if asked is not None and asked.value in known else known[0]
+    ledger.settle(element, asked, used, reason="this device does not know it", possible=listed(known))
+    return used
+
+
+def _exposure(asked: Setting[Exposure] | None, offer: Offer, ledger: Ledger) -> tuple[bool, int, int, int]:
+    """AutoExposure, contrast, brightness, sharpness. AutoExposure false is the default exposure (WS-Scan)."""
+    if asked is not None and asked.value.auto:
+        ledger.settle("Exposure/AutoExposure", Setting("true"), "true")
+        return True, 0, 0, 0
+    stated: list[Setting[int] | None] = [None] * 3
+    if asked is not None:
+        numbers = (asked.value.contrast, asked.value.brightness, asked.value.sharpness)
+        stated = [Setting(number, asked.must_honor) for number in numbers]
+    names = ("Contrast", "Brightness", "Sharpness")
+    ranges = (offer.contrast, offer.brightness, offer.sharpness)
+    used = []
+    for name, limits, setting in zip(names, ranges, stated, strict=True):
+        used.append(_within(0 if setting is None else setting.value, limits))
+        ledger.settle(f"{_EXPOSURE}/{name}", setting, used[-1], **_limits(limits))
+    contrast, brightness, sharpness = used
+    return False, contrast, brightness, sharpness
+
+
+def _scaling(asked: Setting[Scaling] | None, limits: Range, ledger: Ledger) -> Scaling:
+    used = Scaling(100, 100)
+    if asked is not None:
+        used = Scaling(_within(asked.value.width_percent, limits), _within(asked.value.height_percent, limits))
+    ledger.settle("Scaling", asked, used, **_limits(limits))
+    return used
+
+
+def _within(number: int, limits: Range) -> int:
+    return max(limits[0], min(number, limits[1]))
+
+
+def _limits(limits: Range) -> dict[str, str]:
+    low, high = limits
+    return {"reason": f"this device does {low} to {high}", "possible": f"{low} to {high}"}
+
+
+def turned(rotation: int, further: int) -> int:
+    """``rotation`` clockwise and ``further``: again one of :data:`RIGHT_ANGLES`."""
+    return RIGHT_ANGLES[(rotation + further) // 90 % 4]
