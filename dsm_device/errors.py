@@ -9,6 +9,7 @@
     │   ├── ScannerWarmingUp  ScannerLocked
     │   ├── ScannerNotFound  ScannerHung  ScannerCrashed  ScannerMismatch  DriverError
     │   └── TicketRefused                  the scan process asks what this scanner cannot do
+    │       └── TicketConflict             settings that must be honoured exclude each other
     ├── SpoolError                     3   the administrator: disk full, read-only, damaged
     ├── DirectoryError                 4   the administrator of the scan processes
     │   ├── ProcessNotFound
@@ -196,6 +197,13 @@ class TicketRefused(ScannerError):
 
     text = "the scan process demands what this scanner cannot do"
     advice = "choose another scan process, or ask its administrator to change it"
+
+
+class TicketConflict(TicketRefused):
+    """Settings that must be honoured and that each could be, but not together.
+
+    The fault ClientErrorConflictingRequiredParameters of ValidateScanTicket (WS-Scan).
+    """
 
 
 class SpoolError(DsmError):

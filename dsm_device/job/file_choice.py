@@ -73,8 +73,8 @@ class FileChoice:
     colors: tuple[ColorProcessing, ...]
 
 
-class _Candidate(NamedTuple):
-    """``back`` is None where there is no second side."""
+class Candidate(NamedTuple):
+    """A combination that can be made; ``back`` is None where there is no second side."""
 
     format: str
     front: ColorProcessing
@@ -83,6 +83,12 @@ class _Candidate(NamedTuple):
     @property
     def colors(self) -> tuple[ColorProcessing, ...]:
         return (self.front,) if self.back is None else (self.front, self.back)
+
+    def value(self, element: str) -> str | None:
+        """What ``element`` is: Format, or the ColorProcessing of a side."""
+        if element == _FORMAT:
+            return self.format
+        return self.back if element.startswith("MediaBack") else self.front
 
 
 def origins(colors: Sequence[ColorProcessing], hardware: Sequence[ColorProcessing]) -> list[ColorProcessing]:
@@ -106,7 +112,7 @@ def choose_file(
     the recipient can open, then the front; where the format cannot be had at all, the colour wins. A back of
     which nothing is said is as the front. Black and white film is gray where nothing is said of its colour.
     """
-    candidates = list(_candidates(len(sides), hardware, formats))
+    candidates = list(possible_files(len(sides), hardware, formats))
     if not candidates:
         raise refusal("this scanner delivers no colour that a file can hold", f"{listed(_USUAL)} from the scanner")
     fitting = _within_locks(candidates, format_, sides)
@@ -117,14 +123,15 @@ def choose_file(
     return FileChoice(chosen.format, chosen.colors)
 
 
-def _candidates(
+def possible_files(
     sides: int, hardware: Sequence[ColorProcessing], formats: Mapping[str, Sequence[ColorProcessing]]
-) -> Iterator[_Candidate]:
+) -> Iterator[Candidate]:
+    """All combinations for one or two sides that can be made of one colour of ``hardware``."""
     for name, colors in formats.items():
         for front in colors:
             backs: Sequence[ColorProcessing | None] = colors if sides > 1 else (None,)
             for back in backs:
-                candidate = _Candidate(name, front, back)
+                candidate = Candidate(name, front, back)
                 if origins(candidate.colors, hardware):
                     yield candidate
 
@@ -133,16 +140,16 @@ def _candidates(
 
 
 def _within_locks(
-    candidates: list[_Candidate], format_: Setting[str] | None, sides: Sequence[AskedColor]
-) -> list[_Candidate]:
+    candidates: list[Candidate], format_: Setting[str] | None, sides: Sequence[AskedColor]
+) -> list[Candidate]:
     """The candidates that meet what is locked. Raises ``TicketRefused``, naming all that only together fail."""
     locks = {each.element: each.lock for each in sides if each.lock is not None}
     if format_ is not None and format_.must_honor:
         locks = {_FORMAT: format_.value, **locks}
     for element, value in locks.items():
-        if not _meeting(candidates, {element: value}):
+        if not meeting(candidates, {element: value}):
             raise refusal(f"{element} must be {value}, which cannot be made here", _possible(candidates, element))
-    fitting = _meeting(candidates, locks)
+    fitting = meeting(candidates, locks)
     if fitting:
         return fitting
     demands = " and ".join(f"{element} {value}" for element, value in locks.items())
@@ -150,24 +157,19 @@ def _within_locks(
     raise refusal(f"{demands} are locked, but exclude each other", ", or ".join(each for each in ways if each))
 
 
-def _meeting(candidates: list[_Candidate], locks: Mapping[str, str]) -> list[_Candidate]:
-    return [each for each in candidates if all(_value(each, element) == value for element, value in locks.items())]
+def meeting(candidates: list[Candidate], locks: Mapping[str, str]) -> list[Candidate]:
+    """Those in which every element has the value that ``locks`` gives it."""
+    return [each for each in candidates if all(each.value(element) == value for element, value in locks.items())]
 
 
-def _value(candidate: _Candidate, element: str) -> str | None:
-    if element == _FORMAT:
-        return candidate.format
-    return candidate.back if element.startswith("MediaBack") else candidate.front
+def _possible(candidates: list[Candidate], element: str) -> str:
+    return listed(dict.fromkeys(each.value(element) for each in candidates))
 
 
-def _possible(candidates: list[_Candidate], element: str) -> str:
-    return listed(dict.fromkeys(_value(each, element) for each in candidates))
-
-
-def _way(candidates: list[_Candidate], locks: Mapping[str, str], given_up: str) -> str:
+def _way(candidates: list[Candidate], locks: Mapping[str, str], given_up: str) -> str:
     """What ``given_up`` could be if all other locks hold; "" for nothing."""
     others = {element: value for element, value in locks.items() if element != given_up}
-    rest = _meeting(candidates, others)
+    rest = meeting(candidates, others)
     kept = " and ".join(others.values())
     return f"{kept} with {given_up} {_possible(rest, given_up)}" if rest else ""
 
@@ -176,7 +178,7 @@ def _way(candidates: list[_Candidate], locks: Mapping[str, str], given_up: str) 
 
 
 def _distance(
-    candidate: _Candidate,
+    candidate: Candidate,
     format_: Setting[str] | None,
     sides: Sequence[AskedColor],
     formats: Sequence[str],
@@ -204,17 +206,17 @@ def _steps(color: ColorProcessing, asked: Setting[str], usual: Sequence[ColorPro
 
 
 def _settle(
-    chosen: _Candidate,
+    chosen: Candidate,
     format_: Setting[str] | None,
     sides: Sequence[AskedColor],
-    candidates: list[_Candidate],
+    candidates: list[Candidate],
     ledger: Ledger,
 ) -> None:
     made = " and ".join(dict.fromkeys(chosen.colors))
-    known = format_ is not None and bool(_meeting(candidates, {_FORMAT: format_.value}))
+    known = format_ is not None and bool(meeting(candidates, {_FORMAT: format_.value}))
     reason = f"it cannot hold {made}" if known else "this device does not write it"
     ledger.settle(_FORMAT, format_, chosen.format, reason=reason)
     for color, asked in zip(chosen.colors, sides, strict=True):
-        can_be_had = asked.color is not None and bool(_meeting(candidates, {asked.element: asked.color.value}))
+        can_be_had = asked.color is not None and bool(meeting(candidates, {asked.element: asked.color.value}))
         reason = f"{chosen.format} cannot hold it" if can_be_had else "it cannot be had from this scanner"
         ledger.settle(asked.element, asked.color, color.value, reason=reason)

@@ -76,6 +76,10 @@ class Offer:
     def source(self, name: str) -> SourceOffer | None:
         return next((each for each in self.sources if each.source == name), None)
 
+    def is_lossy(self, format_: str) -> bool:
+        """Whether CompressionQualityFactor counts."""
+        return FORMATS[format_].lossy
+
 
 def make_offer(capabilities: Capabilities, formats: Formats, habits: Habits) -> Offer:
     """What ``capabilities`` and software make possible. What FORMATS does not know is not offered."""

@@ -129,6 +129,13 @@ DOCUMENT_PARAMETERS: Final = Group(
     }
 )
 
+#: Composites that may be written as WIDTHxHEIGHT, with the names of their two numbers.
+PAIRS: Final = {
+    "InputSize/InputMediaSize": ("Width", "Height"),
+    "Scaling": ("ScalingWidth", "ScalingHeight"),
+    "MediaFront/Resolution": ("Width", "Height"),
+    "MediaBack/Resolution": ("Width", "Height"),
+}
 #: Elements that hold settings but are none themselves: a lock on them locks what stands in them.
 CONTAINERS: Final = frozenset(("", "MediaFront", "MediaBack"))
 
@@ -153,6 +160,11 @@ _NODES: Final = dict(_walk(DOCUMENT_PARAMETERS, ""))
 #: The elements with a value, and those with elements, by path in schema order.
 LEAVES: Final = {path: node for path, node in _NODES.items() if not isinstance(node, Group)}
 GROUPS: Final = {path: node for path, node in _NODES.items() if isinstance(node, Group)}
+
+
+def within(path: str, element: str) -> bool:
+    """Whether ``path`` is ``element`` or stands in it."""
+    return path == element or path.startswith(f"{element}/")
 
 
 def setting_of(leaf: str) -> str:

@@ -15,15 +15,8 @@ from typing import Final
 from dsm_device.errors import UsageError
 from dsm_device.wire.schema import Value
 from dsm_device.wire.ticket import ScanTicket
-from dsm_device.wire.ticket_elements import GROUPS, LEAVES, setting_of
+from dsm_device.wire.ticket_elements import GROUPS, LEAVES, PAIRS, setting_of, within
 
-#: Composites that may be written as WIDTHxHEIGHT, with the names of their two numbers.
-PAIRS: Final = {
-    "InputSize/InputMediaSize": ("Width", "Height"),
-    "Scaling": ("ScalingWidth", "ScalingHeight"),
-    "MediaFront/Resolution": ("Width", "Height"),
-    "MediaBack/Resolution": ("Width", "Height"),
-}
 #: What stands where a ticket leaves a member of a stated composite out.
 _IMPLIED: Final[dict[str, Value]] = {
     "InputSize/DocumentSizeAutoDetect": False,
@@ -113,16 +106,12 @@ class _Draft:
     def check_complete(self) -> None:
         for path, group in GROUPS.items():
             present = {
-                name for name in group.members if any(_within(leaf, f"{path}/{name}") for leaf in self.values)
+                name for name in group.members if any(within(leaf, f"{path}/{name}") for leaf in self.values)
             }
             problem = group.problem(present) if present else None
-            given = [word for leaf, word in self.given.items() if _within(leaf, path)]
+            given = [word for leaf, word in self.given.items() if within(leaf, path)]
             if problem and given:
                 raise UsageError(f'--set "{given[-1]}": {path} then {problem}', f"set all that {path} needs")
-
-
-def _within(leaf: str, path: str) -> bool:
-    return leaf == path or leaf.startswith(f"{path}/")
 
 
 def _check_lock(before: ScanTicket, after: ScanTicket, leaf: str, assignment: str) -> None:
@@ -139,14 +128,14 @@ def _effective(ticket: ScanTicket, setting: str) -> dict[str, Value]:
     values = {**_IMPLIED, **ticket.values}
     if setting.endswith("/Resolution") and f"{setting}/Width" in values:
         values.setdefault(f"{setting}/Height", values[f"{setting}/Width"])
-    return {leaf: value for leaf, value in values.items() if _within(leaf, setting)}
+    return {leaf: value for leaf, value in values.items() if within(leaf, setting)}
 
 
 def _shown(ticket: ScanTicket, setting: str) -> str:
     values = [
         f"{leaf.rpartition('/')[2]} {str(value).lower() if isinstance(value, bool) else value}"
         for leaf, value in ticket.values.items()
-        if _within(leaf, setting)
+        if within(leaf, setting)
     ]
     return ", ".join(values).removeprefix(f"{setting} ") or "as it is"
 

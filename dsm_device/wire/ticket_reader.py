@@ -1,19 +1,26 @@
 """Scan tickets read from XML, valid or refused with element and line.
 
 Elements may stand in any order: the WS-Scan pages list them alphabetically, the schema of MS-BDSRR does not.
+
+A ticket of a scan process is read strictly (:func:`parse`). One that is only to be validated may have values that
+no schema allows, which the answer then corrects; it is read for what it means (:func:`parse_any`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from types import MappingProxyType
+from typing import Final
 
 from lxml import etree
 
 from dsm_device.wire import names, xml
 from dsm_device.wire.schema import (
+    Keyword,
     Kind,
     Value,
+    Whole,
     boolean_attribute,
     invalid,
     optional_child,
@@ -22,10 +29,14 @@ from dsm_device.wire.schema import (
     value,
 )
 from dsm_device.wire.ticket import Foreign, ScanTicket
-from dsm_device.wire.ticket_elements import CONTAINERS, DOCUMENT_PARAMETERS, Group, join
+from dsm_device.wire.ticket_elements import CONTAINERS, DOCUMENT_PARAMETERS, Group, join, within
 
 _MUST_HONOR = names.qname(names.WSCN, "MustHonor")
 _STRING_LIMIT = 255
+_ANY_WORD: Final = re.compile(r"\S+")
+_ANY_NUMBER: Final = re.compile(r"[+-]?[0-9]+")
+#: Numbers further out than any range, in which they are read as this.
+FAR_OUT: Final = 9_999_999_999
 
 
 def parse(element: etree._Element) -> ScanTicket:
@@ -34,10 +45,23 @@ def parse(element: etree._Element) -> ScanTicket:
     Elements and attributes of other namespaces are let be. Raises :class:`~dsm_device.wire.xml.XmlError` that
     names the element, its line, and what is allowed there.
     """
+    return _parse(element, _Reader(lenient=False))
+
+
+def parse_any(element: etree._Element) -> ScanTicket:
+    """The ticket in ``element`` as far as it can be understood: numbers in no range, words of no list.
+
+    Of two members of a choice a first one that is true counts, else the second; MustHonor may lack its
+    namespace; other attributes are let be (WS-DSD, ValidateScanTicket). Raises
+    :class:`~dsm_device.wire.xml.XmlError` for what is malformed: no number where one is due, no JobDescription.
+    """
+    return _parse(element, _Reader(lenient=True))
+
+
+def _parse(element: etree._Element, reader: _Reader) -> ScanTicket:
     job = the_child(element, names.WSCN, "JobDescription")
     information = optional_child(job, names.WSCN, "JobInformation")
     parameters = optional_child(element, names.WSCN, "DocumentParameters")
-    reader = _Reader()
     if parameters is not None:
         reader.group(parameters, DOCUMENT_PARAMETERS, "", must_honor=False)
     return ScanTicket(
@@ -55,15 +79,16 @@ def _string(element: etree._Element) -> str:
 
 
 class _Reader:
-    """Collects what stands in DocumentParameters."""
+    """Collects what stands in DocumentParameters; ``lenient`` as :func:`parse_any` says."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lenient: bool) -> None:
         self.values: dict[str, Value] = {}
         self.locks: set[str] = set()
         self.foreign: list[Foreign] = []
+        self._lenient = lenient
 
     def group(self, element: etree._Element, group: Group, path: str, *, must_honor: bool) -> None:
-        lock = _must_honor(element) or must_honor
+        lock = self._is_locked(element) or must_honor
         if lock and path not in CONTAINERS:
             self.locks.add(path)
         seen: set[str] = set()
@@ -75,6 +100,8 @@ class _Reader:
                 raise invalid(each, "stands twice")
             seen.add(name)
             self._member(each, group.members[name], join(path, name), must_honor=lock)
+        if self._lenient and group.choice and len(seen) > 1:
+            seen = self._settle_choice(group, path)
         if problem := group.problem(seen):
             raise invalid(element, problem)
         self.foreign += _foreign_children(element)
@@ -83,9 +110,35 @@ class _Reader:
         if isinstance(node, Group):
             self.group(element, node, path, must_honor=must_honor)
             return
-        self.values[path] = value(element, node)
-        if _must_honor(element) or must_honor:
+        self.values[path] = _any_value(element, node) if self._lenient else value(element, node)
+        if self._is_locked(element) or must_honor:
             self.locks.add(path)
+
+    def _is_locked(self, element: etree._Element) -> bool:
+        if not self._lenient:
+            return _must_honor(element)
+        return any(boolean_attribute(element, name) for name in (_MUST_HONOR, "MustHonor"))
+
+    def _settle_choice(self, group: Group, path: str) -> set[str]:
+        """Of both members of a choice the first counts if it is true, else the second; returns its name."""
+        first, second = group.members
+        kept, gone = (first, second) if self.values[join(path, first)] is True else (second, first)
+        branch = join(path, gone)
+        self.values = {each: found for each, found in self.values.items() if not within(each, branch)}
+        self.locks = {each for each in self.locks if not within(each, branch)}
+        return {kept}
+
+
+def _any_value(element: etree._Element, kind: Kind) -> Value:
+    """What ``element`` holds, whatever range or list ``kind`` has."""
+    if isinstance(kind, Keyword):
+        return value(element, Keyword(kind.names, _ANY_WORD))
+    token = xml.token(element)
+    if isinstance(kind, Whole) and _ANY_NUMBER.fullmatch(token):
+        digits = token.lstrip("+-").lstrip("0") or "0"
+        size = FAR_OUT if len(digits) > 10 else int(digits)
+        return -size if token.startswith("-") else size
+    return value(element, kind)
 
 
 def _must_honor(element: etree._Element) -> bool:

@@ -18,6 +18,7 @@ from dsm_device.hardware import (
     SourceCapabilities,
 )
 from dsm_device.imaging.formats import PageSpec
+from dsm_device.imaging.treatment import NOTHING
 from dsm_device.job.habits import Habits
 from dsm_device.job.plan import Plan, make_plan
 from dsm_device.wire.ticket import Foreign, ScanTicket
@@ -80,7 +81,7 @@ def region(x: int, y: int, width: int, height: int) -> tuple[str, ...]:
 
 def test_empty_ticket_becomes_a_whole_page_in_colour_as_jpeg() -> None:
     made = plan()
-    assert made.settings == ScanSettings(InputSource.PLATEN, RGB, 300, 300, Area(0, 0, 8500, 11690), None, 0)
+    assert made.settings == ScanSettings(InputSource.PLATEN, RGB, 300, 300, Area(0, 0, 8500, 11690), None, 1)
     assert made.sides[0] == PageSpec("jfif", RGB, 2550, 3507, 300, 300, 85)
     assert made.notes == ()
     assert all(outcome.used_default for outcome in made.outcomes)
@@ -197,17 +198,39 @@ def test_free_sheet_and_offset_yield_together_to_a_locked_width() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "used"), [("225", 300), ("224", 150), ("1", 75), ("2147483647", 600), ("300x600", 600)]
+    ("asked", "acquired"),
+    [
+        ("301x301", (600, 600)),
+        ("300x300", (300, 300)),
+        ("224x224", (300, 300)),
+        ("1x1", (75, 75)),
+        ("300x600", (600, 600)),
+        ("76x150", (150, 150)),
+    ],
 )
-def test_free_resolution_takes_the_nearest_and_of_two_the_higher(asked: str, used: int) -> None:
-    made = plan(f"MediaFront/Resolution={asked}")
-    assert (made.sides[0].x_dpi, made.settings.y_dpi) == (used, used)
-    assert [note.element for note in made.notes] == ["MediaFront/Resolution"]
+def test_resolution_is_met_exactly_by_scanning_at_the_next_higher(asked: str, acquired: tuple[int, int]) -> None:
+    made = plan(locked=(f"MediaFront/Resolution={asked}",))
+    x_dpi, y_dpi = map(int, asked.split("x"))
+    assert (made.sides[0].x_dpi, made.sides[0].y_dpi) == (x_dpi, y_dpi)
+    assert (made.settings.x_dpi, made.settings.y_dpi) == acquired
+    is_resampled = acquired != (x_dpi, y_dpi)
+    assert (made.sides[0].treatment.region is not None) == is_resampled
+    assert notes(made) == []
 
 
-def test_locked_resolution_is_refused_with_what_is_offered() -> None:
-    with pytest.raises(TicketRefused, match=r"Resolution must be 301x301.*possible: 75, 150, 300, 600"):
-        plan(locked=("MediaFront/Resolution=301",))
+def test_resolution_beyond_the_largest_is_lowered_or_refused() -> None:
+    made = plan("MediaFront/Resolution=300x2147483647")
+    assert notes(made) == [
+        "MediaFront/Resolution: asked 300x2147483647, used 300x600: Platen delivers at most 600x600"
+    ]
+    with pytest.raises(TicketRefused, match=r"Resolution must be 601x601, but Platen .* 600x600: possible: any"):
+        plan(locked=("MediaFront/Resolution=601",))
+
+
+def test_resolution_that_is_not_stated_is_the_scanners_own_nearest_to_300() -> None:
+    flatbed = replace(FLATBED, x_resolutions_dpi=(200, 400, 600), y_resolutions_dpi=(200, 400, 600))
+    assert plan(on=scanner(flatbed)).sides[0].x_dpi == 400
+    assert plan(on=scanner(flatbed)).sides[0].treatment == NOTHING
 
 
 def test_axes_may_differ_where_the_scanner_sets_them_apart() -> None:
@@ -235,9 +258,10 @@ def test_locked_colour_wins_over_a_free_format() -> None:
 
 
 def test_locked_format_and_locked_colour_that_exclude_each_other_are_refused_by_name() -> None:
-    with pytest.raises(TicketRefused, match=r"Format must be tiff-single-g4 and .*ColorProcessing RGB24") as error:
+    with pytest.raises(TicketRefused, match=r"Format tiff-single-g4 and MediaFront/ColorPr.* RGB24") as error:
         plan(locked=("Format=tiff-single-g4", "MediaFront/ColorProcessing=RGB24"))
-    assert "possible: tiff-single-g4 with BlackAndWhite1, or RGB24 in jfif, png" in str(error.value)
+    assert "RGB24 with Format jfif, png, tiff-single-uncompressed" in str(error.value)
+    assert "tiff-single-g4 with MediaFront/ColorProcessing BlackAndWhite1" in str(error.value)
 
 
 def test_format_that_cannot_be_written_is_replaced_or_refused() -> None:
@@ -320,37 +344,12 @@ def test_missing_source_is_replaced_or_refused() -> None:
         plan(locked=("InputSource=Film",))
 
 
-def test_scanner_for_film_only_cannot_be_used() -> None:
-    with pytest.raises(TicketRefused, match="neither a flatbed nor a document feeder"):
-        plan(on=scanner(replace(FLATBED, source=InputSource.FILM)))
-
-
 @pytest.mark.parametrize("count", [0, 1, 3, 2_147_483_648])
 def test_count_of_images_is_handed_on(count: int) -> None:
     assert plan("InputSource=ADF", locked=(f"ImagesToTransfer={count}",)).settings.images == count
 
 
-# ------------------------------------------------------------------------------- what is not done yet
-
-
-@pytest.mark.parametrize(
-    "asked",
-    [
-        "Rotation=90",
-        "Scaling=50x50",
-        "Exposure/AutoExposure=true",
-        "Exposure/ExposureSettings/Contrast=10",
-        "ContentType=Text",
-        "FilmScanMode=ColorSlideFilm",
-        "InputSize/DocumentSizeAutoDetect=true",
-    ],
-)
-def test_setting_that_is_not_done_is_noted_or_refused(asked: str) -> None:
-    made = plan(asked)
-    assert len(made.notes) == 1
-    assert made.notes[0].element.split("/")[0] == asked.split("/", maxsplit=1)[0].split("=", maxsplit=1)[0]
-    with pytest.raises(TicketRefused, match=asked.split("/", maxsplit=1)[0].split("=", maxsplit=1)[0]):
-        plan(locked=(asked,))
+# ----------------------------------------------------------------------------- what asks for nothing
 
 
 @pytest.mark.parametrize(
@@ -377,17 +376,6 @@ def test_elements_of_strangers_are_noted_or_refused() -> None:
         make_plan(scanner(), ScanTicket(foreign=(Foreign("acme:Blank", True),)), FORMATS, Habits())
 
 
-def test_back_counts_only_in_duplex() -> None:
-    back = "MediaBack/ColorProcessing=Grayscale8"
-    assert notes(plan(locked=(back,))) == [
-        "MediaBack/ColorProcessing: asked Grayscale8, not applied: there is no back with Platen"
-    ]
-    duplex = scanner(replace(FEEDER, source=InputSource.ADF_DUPLEX))
-    assert notes(plan("MediaFront/ColorProcessing=Grayscale8", locked=(back,), on=duplex)) == []
-    with pytest.raises(TicketRefused, match="MediaBack/ColorProcessing must be Grayscale8"):
-        plan(locked=(back,), on=duplex)
-
-
 # ------------------------------------------------------------------------------------- file limits
 
 
@@ -399,3 +387,14 @@ def test_page_that_its_format_cannot_hold_is_refused_before_it_is_scanned() -> N
     with pytest.raises(TicketRefused, match="134400 pixels is too large for tiff-single-uncompressed"):
         plan("MediaFront/Resolution=9600", "Format=tiff-single-uncompressed", on=scanner(flatbed))
     assert plan("MediaFront/Resolution=9600", "Format=png", on=scanner(flatbed)).sides[0].width_px == 81600
+
+
+def test_line_that_no_memory_is_meant_for_is_refused() -> None:
+    fine = (300, 19_200)
+    flatbed = replace(FLATBED, x_resolutions_dpi=fine, y_resolutions_dpi=fine)
+    with pytest.raises(TicketRefused, match=r"a line of 163200 pixels in RGB24 .*: choose a smaller area"):
+        plan("MediaFront/Resolution=19200", "Format=png", on=scanner(flatbed))
+    made = plan(
+        "MediaFront/Resolution=19200", "MediaFront/ColorProcessing=Grayscale8", "Format=png", on=scanner(flatbed)
+    )
+    assert made.sides[0].width_px == 163_200
