@@ -138,6 +138,8 @@ class _Axis:
         self._stated = stated_mil is not None
         self._of_what = " of the locked InputSize" if self._stated and size_locked else ""
         self.limit_mil = maximum_mil if stated_mil is None else max(1, stated_mil)
+        if stated_mil is not None and stated_mil < 1:
+            self.why_other_size = "there is no such sheet"
         if self.limit_mil > self._reach_mil:
             self.limit_mil = maximum_mil
             self.why_other_size = "the scanner's largest sheet is smaller"

@@ -5,168 +5,61 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hypothesis import event, example, given, settings
-from hypothesis import strategies as st
 
 from dsm_device.errors import TicketRefused
-from dsm_device.hardware import (
-    Capabilities,
-    ColorProcessing,
-    InputSource,
-    ScannerInfo,
-    Size,
-    SourceCapabilities,
-)
+from dsm_device.hardware import Capabilities, ColorProcessing, InputSource, Size
+from dsm_device.imaging.formats import FORMATS, MADE_FROM, PageSpec, page_format
+from dsm_device.imaging.treatment import Bilevel
 from dsm_device.job.geometry import TOLERANCE_MIL
-from dsm_device.job.plan import LOSSY_FORMATS, Plan, make_plan
-from dsm_device.wire.ticket import Exposure, Foreign, Resolution, Scaling, ScanRegion, ScanTicket, Setting
-from dsm_device.wire.ticket_elements import COLORS, FORMATS, LEAVES, Flag, Keyword, Kind, setting_of
-
-Values = dict[str, int | str | bool]
-
-FILE_FORMATS = {
-    "jfif": (ColorProcessing.RGB_24, ColorProcessing.GRAYSCALE_8),
-    "png": (ColorProcessing.RGB_24, ColorProcessing.GRAYSCALE_8, ColorProcessing.BLACK_AND_WHITE_1),
-    "tiff-single-uncompressed": (
-        ColorProcessing.RGB_24,
-        ColorProcessing.GRAYSCALE_8,
-        ColorProcessing.BLACK_AND_WHITE_1,
-    ),
-    "tiff-single-g4": (ColorProcessing.BLACK_AND_WHITE_1,),
-}
-
-# -------------------------------------------------------------------------------------- strategies
-
-#: Numbers that scanners and people use, beside any that the schema allows.
-USUAL = {
-    "Width": [75, 300, 600, 8268, 8500, 8559, 8560],
-    "Height": [150, 300, 11000, 11693, 14000],
-    "ScanRegionXOffset": [0, 1, 4000, 8499, 8500],
-    "ScanRegionYOffset": [0, 250, 11692],
-    "ScanRegionWidth": [1, 4000, 8268, 8500, 8559, 8560],
-    "ScanRegionHeight": [1, 5000, 11693, 14000],
-    "ScalingWidth": [100],
-    "ScalingHeight": [100],
-    "CompressionQualityFactor": [0, 1, 85, 100],
-}
-
-
-def value_of(path: str, kind: Kind) -> st.SearchStrategy[int | str | bool]:
-    if isinstance(kind, Keyword):
-        return st.one_of(st.sampled_from(kind.names), st.sampled_from(kind.names), st.just("acme:own"))
-    if isinstance(kind, Flag):
-        return st.booleans()
-    any_number = st.integers(kind.minimum, kind.maximum)
-    edge = st.sampled_from([kind.minimum, kind.maximum])
-    usual = [each for each in USUAL.get(path.rpartition("/")[2], [0]) if kind.minimum <= each <= kind.maximum]
-    return st.one_of(st.sampled_from(usual or [kind.minimum]), any_number, edge)
-
-
-OPTIONAL = {"ScanRegionXOffset", "ScanRegionYOffset", "Contrast", "Brightness", "Sharpness"}
-CHOICES = ("InputSize/DocumentSizeAutoDetect", "Exposure/AutoExposure")
-
-
-@st.composite
-def tickets(draw: st.DrawFn) -> ScanTicket:
-    """Any valid ticket: each element there or not, each choice one way, each setting locked or not."""
-    groups = dict.fromkeys(group_of(path) for path in LEAVES)
-    there = draw(st.sets(st.sampled_from(list(groups))))
-    values: Values = {
-        path: draw(value_of(path, kind))
-        for path, kind in LEAVES.items()
-        if group_of(path) in there and not _is_left_out(path, draw)
-    }
-    for flag in CHOICES:
-        if flag in values and any(path.startswith(flag.split("/")[0] + "/") and path != flag for path in values):
-            del values[flag]
-    settings_there = sorted({setting_of(path) for path in values})
-    locks = draw(st.sets(st.sampled_from(settings_there), max_size=3)) if settings_there else set()
-    foreign = draw(st.lists(st.builds(Foreign, st.just("acme:Extra"), st.booleans()), max_size=1))
-    return ScanTicket(values=values, locks=frozenset(locks), foreign=tuple(foreign))
-
-
-def group_of(path: str) -> str:
-    """What is there or not as a whole."""
-    return path.rpartition("/")[0] if "/" in path else path
-
-
-def _is_left_out(path: str, draw: st.DrawFn) -> bool:
-    name = path.rpartition("/")[2]
-    may_lack = name in OPTIONAL or path.endswith("Resolution/Height")
-    return may_lack and draw(st.booleans())
-
-
-resolutions = st.one_of(
-    st.just((75, 150, 300, 600)),
-    st.lists(st.integers(1, 9600), min_size=1, max_size=6, unique=True).map(lambda each: tuple(sorted(each))),
-)
-lengths = st.one_of(st.sampled_from([8500, 11693, 14000]), st.integers(0, 40_000))
-
-
-@st.composite
-def sources(draw: st.DrawFn, source: InputSource) -> SourceCapabilities:
-    width_mil, height_mil = draw(lengths), draw(lengths)
-    square_only = draw(st.booleans())
-    across = draw(resolutions)
-    return SourceCapabilities(
-        source=source,
-        colors=tuple(draw(st.lists(st.sampled_from(ColorProcessing), unique=True))),
-        x_resolutions_dpi=across,
-        y_resolutions_dpi=across if square_only else draw(resolutions),
-        minimum=Size(draw(st.integers(0, width_mil)), draw(st.integers(0, height_mil))),
-        maximum=Size(width_mil, height_mil),
-        square_only=square_only,
-    )
-
-
-@st.composite
-def scanners(draw: st.DrawFn) -> Capabilities:
-    there = draw(st.lists(st.sampled_from(InputSource), min_size=1, unique=True))
-    return Capabilities(ScannerInfo("any:0", "", ""), tuple(draw(sources(each)) for each in there))
-
-
-USUAL_SCANNER = Capabilities(
-    ScannerInfo("usual:0", "", ""),
-    tuple(
-        SourceCapabilities(
-            source,
-            (ColorProcessing.GRAYSCALE_8, ColorProcessing.RGB_24),
-            (75, 150, 300, 600),
-            (75, 150, 300, 600),
-            Size(0, 0),
-            Size(8500, 11_690),
-        )
-        for source in (InputSource.PLATEN, InputSource.ADF, InputSource.ADF_DUPLEX)
-    ),
-)
-any_scanner = st.one_of(st.just(USUAL_SCANNER), scanners())
-file_formats = st.one_of(
-    st.just(FILE_FORMATS),
-    st.dictionaries(st.sampled_from(FORMATS), st.lists(st.sampled_from(ColorProcessing), unique=True).map(tuple)),
+from dsm_device.job.habits import Habits
+from dsm_device.job.image_information import ImageInfo
+from dsm_device.job.plan import Plan, make_plan
+from dsm_device.wire import final_parameters
+from dsm_device.wire.ticket import ScanTicket
+from dsm_device.wire.ticket_elements import COLORS, setting_of
+from tests.unit.ticket_strategies import (
+    EVERY_FORMAT,
+    USUAL_SCANNER,
+    FileFormats,
+    Values,
+    any_scanner,
+    file_formats,
+    habits,
+    tickets,
 )
 
+BILEVEL = ColorProcessing.BLACK_AND_WHITE_1
+BITS = {"BlackAndWhite1": 1, "Grayscale4": 4, "Grayscale8": 8, "Grayscale16": 16, "RGB24": 24, "RGB48": 48}
 
-# -------------------------------------------------------------------------------------- properties
 
-
-@settings(max_examples=700, deadline=None)
-@given(capabilities=any_scanner, ticket=tickets(), formats=file_formats)
-@example(capabilities=USUAL_SCANNER, ticket=ScanTicket(), formats=FILE_FORMATS)
+@settings(max_examples=400, deadline=None)
+@given(capabilities=any_scanner, ticket=tickets(broken=1), formats=file_formats, habits=habits)
+@example(capabilities=USUAL_SCANNER, ticket=ScanTicket(), formats=EVERY_FORMAT, habits=Habits())
 def test_engine_answers_every_ticket_with_an_honest_plan_or_a_refusal(
-    capabilities: Capabilities, ticket: ScanTicket, formats: dict[str, tuple[ColorProcessing, ...]]
+    capabilities: Capabilities, ticket: ScanTicket, formats: FileFormats, habits: Habits
 ) -> None:
     try:
-        plan = make_plan(capabilities, ticket, formats)
+        plan = make_plan(capabilities, ticket, formats, habits)
     except TicketRefused as refused:
         event("refused")
         assert refused.message
+        assert "\n" not in str(refused)
         return
     event("planned")
-    assert plan.output.color in formats[plan.output.format]
+    final = final_parameters.values(plan.outcomes)
     check_inside(capabilities, plan)
-    check_locks(ticket, plan)
     check_told(ticket, plan)
-    order = [ColorProcessing.BLACK_AND_WHITE_1, ColorProcessing.GRAYSCALE_8, ColorProcessing.RGB_24]
-    assert order.index(plan.settings.color) >= order.index(plan.output.color)
+    check_locks(ticket, final)
+    for index, side in enumerate(("MediaFront", "MediaBack")[: len(plan.sides)]):
+        spec = plan.sides[index]
+        turn = (int(final["Rotation"]) + index * habits.rotate_back) % 360
+        assert spec.treatment.rotation == turn
+        assert (plan.image_information.front, plan.image_information.back)[index] == image(final, side, turn)
+        check_file(plan, spec, final, side, formats)
+        check_acquired(plan, spec, final, side)
+        check_treatment(ticket, plan, spec, final, habits)
+    assert (final["InputSource"] == "ADFDuplex") == (len(plan.sides) == 2)
+    check_count(plan, final)
 
 
 @settings(max_examples=200, deadline=None)
@@ -174,9 +67,12 @@ def test_engine_answers_every_ticket_with_an_honest_plan_or_a_refusal(
 def test_free_settings_are_refused_only_where_nothing_is_left_to_scan(ticket: ScanTicket) -> None:
     free = replace(ticket, locks=frozenset(), foreign=())
     try:
-        make_plan(USUAL_SCANNER, free, FILE_FORMATS)
+        make_plan(USUAL_SCANNER, free, EVERY_FORMAT, Habits())
     except TicketRefused as refused:
         assert "outside the sheet" in refused.message
+
+
+# ---------------------------------------------------------------------------- what is asked of the driver
 
 
 def check_inside(capabilities: Capabilities, plan: Plan) -> None:
@@ -196,60 +92,138 @@ def check_inside(capabilities: Capabilities, plan: Plan) -> None:
     if asked.media is not None:
         assert source.minimum.width_mil <= asked.media.width_mil <= source.maximum.width_mil
         assert source.minimum.height_mil <= asked.media.height_mil <= source.maximum.height_mil
+    assert asked.film is None or asked.film in source.films
+    assert not asked.halftone or (source.halftone and asked.color is BILEVEL)
+    adjust = asked.adjust
+    for name in ("brightness", "contrast", "sharpness"):
+        assert getattr(adjust, name) == 0 or (name in source.adjustments and asked.color is not BILEVEL)
+    assert adjust.threshold is None or ("threshold" in source.adjustments and asked.color is BILEVEL)
+    assert adjust.threshold is None or 0 < adjust.threshold < 256
 
 
-def check_locks(ticket: ScanTicket, plan: Plan) -> None:
-    asked = ticket.parameters
-    output, settings_ = plan.output, plan.settings
+def check_count(plan: Plan, final: Values) -> None:
+    wanted = final["ImagesToTransfer"]
+    if final["InputSource"] in ("Platen", "Film"):
+        assert (wanted, plan.images, plan.settings.images) in ((0, 1, 1), (1, 1, 1))
+    elif plan.second_pass is None:
+        assert min(plan.images, 2**31 - 1) == wanted
+        assert plan.settings.images == plan.images
+    else:
+        fronts, backs = plan.settings.images, plan.second_pass.images
+        assert (fronts, backs) == (0, 0) or (fronts >= backs > 0 and fronts + backs == plan.images)
+        assert plan.settings.source is InputSource.ADF
 
-    def locked(setting: Setting | None) -> object:
-        return setting.value if setting is not None and setting.must_honor else None
 
-    assert locked(asked.format) in (None, output.format)
-    assert locked(asked.input_source) in (None, settings_.source)
-    assert locked(asked.images_to_transfer) in (None, settings_.images)
-    assert locked(asked.front.color) in (None, output.color)
-    if (quality := locked(asked.compression_quality)) is not None:
-        assert quality == output.quality
-        assert quality == 100 or output.format in LOSSY_FORMATS
-    if asked.front.resolution is not None and asked.front.resolution.must_honor:
-        wanted = asked.front.resolution.value
-        assert (wanted.x_dpi, wanted.y_dpi) == (output.x_dpi, output.y_dpi)
-    assert locked(asked.rotation) in (None, "0")
-    assert locked(asked.content_type) in (None, "Auto", "Mixed")
-    assert locked(asked.film_scan_mode) in (None, "NotApplicable")
+def check_acquired(plan: Plan, spec: PageSpec, final: Values, side: str) -> None:
+    """The acquired image holds what the side shows, but for the edge that the scanner does not reach."""
+    area, box = plan.settings.area, spec.treatment.region
+    region = f"{side}/ScanRegion/ScanRegion"
+    for offset, length, start_mil, end_mil, dpi in (
+        ("XOffset", "Width", area.x_mil, area.x_mil + area.width_mil, plan.settings.x_dpi),
+        ("YOffset", "Height", area.y_mil, area.y_mil + area.height_mil, plan.settings.y_dpi),
+    ):
+        first, size = int(final[f"{region}{offset}"]), int(final[f"{region}{length}"])
+        assert start_mil <= first
+        assert end_mil >= min(first + size - TOLERANCE_MIL, end_mil + TOLERANCE_MIL)
+        if box is not None:
+            at, extent = (box.x_px, box.width_px) if offset == "XOffset" else (box.y_px, box.height_px)
+            assert at == half_up((first - start_mil) * dpi, 1000)
+            assert extent == max(1, half_up(size * dpi, 1000))
+        else:
+            assert first == start_mil or half_up((first - start_mil) * dpi, 1000) == 0
+    if box is None:
+        acquired = tuple(
+            max(1, half_up(int(final[f"{region}{name}"]) * dpi, 1000))
+            for name, dpi in (("Width", plan.settings.x_dpi), ("Height", plan.settings.y_dpi))
+        )
+        assert spec.upright_px == acquired
+
+
+# ---------------------------------------------------------------------------------------------- files
+
+
+def image(final: Values, side: str, turn: int) -> ImageInfo:
+    """ImageInformation, worked out from its definition (WS-DSD, ValidateScanTicket)."""
+    width = half_up(
+        int(final[f"{side}/ScanRegion/ScanRegionWidth"]) * int(final[f"{side}/Resolution/Width"]), 1000
+    )
+    height = half_up(
+        int(final[f"{side}/ScanRegion/ScanRegionHeight"]) * int(final[f"{side}/Resolution/Height"]), 1000
+    )
+    width = half_up(width * int(final["Scaling/ScalingWidth"]), 100)
+    height = half_up(height * int(final["Scaling/ScalingHeight"]), 100)
+    if turn in (90, 270):
+        width, height = height, width
+    width, height = max(1, width), max(1, height)
+    bits = width * BITS[str(final[f"{side}/ColorProcessing"])]
+    bytes_per_line = {
+        "dib": -(-bits // 32) * 4,
+        "tiff-single-uncompressed": -(-bits // 8),
+        "tiff-multi-uncompressed": -(-bits // 8),
+    }.get(str(final["Format"]), 0)
+    return ImageInfo(width, height, bytes_per_line)
+
+
+def half_up(number: int, divisor: int) -> int:
+    whole, rest = divmod(number, divisor)
+    return whole + (rest * 2 >= divisor)
+
+
+def check_file(plan: Plan, spec: PageSpec, final: Values, side: str, formats: FileFormats) -> None:
+    info = plan.image_information.front if side == "MediaFront" else plan.image_information.back
+    assert info is not None
+    assert (spec.width_px, spec.height_px) == (info.pixels_per_line, info.number_of_lines)
+    assert plan.format == final["Format"]
+    assert spec.color == final[f"{side}/ColorProcessing"]
+    assert spec.format == page_format(plan.format, spec.color)
+    assert spec.color in formats[plan.format]
+    assert plan.settings.color in MADE_FROM[spec.color]
+    dpi = (final[f"{side}/Resolution/Width"], final[f"{side}/Resolution/Height"])
+    assert (spec.x_dpi, spec.y_dpi) == (dpi[::-1] if spec.treatment.on_its_side else dpi)
+    assert spec.quality == final["CompressionQualityFactor"]
+
+
+def check_treatment(ticket: ScanTicket, plan: Plan, spec: PageSpec, final: Values, habits: Habits) -> None:
+    done, adjust = spec.treatment, plan.settings.adjust
+    assert done.deskew == habits.deskew
+    assert done.judge_blank == habits.skip_blank_pages
+    assert done.auto_exposure == (final.get("Exposure/AutoExposure") is True)
+    brightness = int(final.get("Exposure/ExposureSettings/Brightness", 0))
+    contrast = int(final.get("Exposure/ExposureSettings/Contrast", 0))
+    assert done.contrast + adjust.contrast == contrast
+    if adjust.threshold is None:
+        assert done.brightness + adjust.brightness == brightness
+    else:
+        assert (adjust.threshold < 128) == (brightness > 0)
+        assert done.brightness == 0
+    if not done.auto_exposure and "Exposure/ExposureSettings/Sharpness" in ticket.values:
+        assert done.sharpness + adjust.sharpness == final["Exposure/ExposureSettings/Sharpness"]
+    if done.negative:
+        assert "Negative" in str(final["FilmScanMode"])
+        assert (adjust.brightness, adjust.contrast, plan.settings.film) == (0, 0, None)
+    elif "Negative" in str(final["FilmScanMode"]):
+        assert plan.settings.film == final["FilmScanMode"]
+    assert spec.color is BILEVEL or done.bilevel is Bilevel.THRESHOLD
+    asked = ticket.values
+    detects = asked.get("InputSize/DocumentSizeAutoDetect") is True
+    assert done.find_edges <= detects
+
+
+# ------------------------------------------------------------------------------------ locks and words
+
+
+def check_locks(ticket: ScanTicket, final: Values) -> None:
+    """What is locked is final, whatever it is; MediaBack counts only where there is a back."""
     assert not any(foreign.must_honor for foreign in ticket.foreign)
-    assert locked(asked.exposure) in (None, Exposure())
-    assert locked(asked.scaling) in (None, Scaling(100, 100))
-    if asked.front.region is not None:
-        assert_locked_region_is_met(asked.front.region, plan)
-    elif (size := asked.input_size) is not None and size.must_honor:
-        assert not size.value.auto_detect
-        if size.value.media is not None:
-            assert output.width_px == pixels(size.value.media.width_mil, output.x_dpi)
-            assert output.height_px == pixels(size.value.media.height_mil, output.y_dpi)
-    if asked.back is not None and settings_.source is InputSource.ADF_DUPLEX:
-        assert locked(asked.back.color) in (None, output.color)
-        assert locked(asked.back.resolution) in (None, Resolution(output.x_dpi, output.y_dpi))
-
-
-def assert_locked_region_is_met(region: ScanRegion, plan: Plan) -> None:
-    area, output = plan.settings.area, plan.output
-    if region.x_mil.must_honor:
-        assert region.x_mil.value == area.x_mil
-    if region.y_mil.must_honor:
-        assert region.y_mil.value == area.y_mil
-    if region.width_mil.must_honor:
-        assert output.width_px == pixels(region.width_mil.value, output.x_dpi)
-        assert area.width_mil >= region.width_mil.value - TOLERANCE_MIL
-    if region.height_mil.must_honor:
-        assert output.height_px == pixels(region.height_mil.value, output.y_dpi)
-        assert area.height_mil >= region.height_mil.value - TOLERANCE_MIL
-
-
-def pixels(length_mil: int, dpi: int) -> int:
-    whole, rest = divmod(length_mil * dpi, 1000)
-    return max(1, whole + (rest >= 500))
+    for path, value in ticket.values.items():
+        if not ticket.locked(setting_of(path)):
+            continue
+        if path.startswith("MediaBack") and final["InputSource"] != "ADFDuplex":
+            continue
+        if path == "Exposure/AutoExposure" and value is False:
+            assert all(final[f"Exposure/ExposureSettings/{name}"] == 0 for name in ("Contrast", "Brightness"))
+            continue
+        assert final[path] == (min(value, 2**31 - 1) if isinstance(value, int) else value), path
 
 
 def check_told(ticket: ScanTicket, plan: Plan) -> None:
@@ -269,3 +243,6 @@ def check_told(ticket: ScanTicket, plan: Plan) -> None:
 
 def test_strategy_names_every_color_keyword() -> None:
     assert set(ColorProcessing) < set(COLORS)
+    assert set(BITS) == set(ColorProcessing)
+    assert set(EVERY_FORMAT) == set(FORMATS)
+    assert USUAL_SCANNER.sources[0].maximum == Size(8500, 11_690)
