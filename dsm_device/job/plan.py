@@ -113,8 +113,7 @@ class _Planning:
         quality = choose_quality(asked.compression_quality, file.format, ledger)
         self._leave_out()
         sides = self._sides(surfaces, file, resolutions, look)
-        resolution = acquired(resolutions, source.hardware)
-        area = surfaces.area
+        resolution, area = acquired(resolutions, source.hardware), surfaces.area
         shared = share_out(
             sides,
             look,
@@ -125,10 +124,6 @@ class _Planning:
             resolution=resolution,
         )
         check_line(shared.color, pixels(area.width_mil, resolution.x_dpi))
-        specs = tuple(
-            page_spec(file.format, side, quality, treatment)
-            for side, treatment in zip(sides, shared.treatments, strict=True)
-        )
         settings = ScanSettings(
             source=source.hardware.source,
             color=shared.color,
@@ -141,11 +136,24 @@ class _Planning:
             film=shared.film,
             halftone=shared.halftone,
         )
-        two_pass = source.two_pass and images != 1
-        if two_pass:
-            settings = replace(settings, images=-(-images // 2))
-        information = ImageInformation(*(image_info(file.format, spec) for spec in specs))
-        return Plan(file.format, settings, specs, two_pass, tuple(ledger.outcomes), information, images)
+        specs = tuple(
+            page_spec(file.format, side, quality, treatment)
+            for side, treatment in zip(sides, shared.treatments, strict=True)
+        )
+        return self._planned(file.format, settings, specs, images)
+
+    def _planned(self, format_: str, settings: ScanSettings, specs: tuple[PageSpec, ...], images: int) -> Plan:
+        """In two passes the feeder is asked for the fronts first, one more than backs of an odd number."""
+        two_pass = self._source.two_pass and images != 1
+        return Plan(
+            format=format_,
+            settings=replace(settings, images=-(-images // 2)) if two_pass else settings,
+            sides=specs,
+            two_pass=two_pass,
+            outcomes=tuple(self._ledger.outcomes),
+            image_information=ImageInformation(*(image_info(format_, spec) for spec in specs)),
+            images=images,
+        )
 
     @property
     def _media(self) -> Mapping[str, MediaSide]:

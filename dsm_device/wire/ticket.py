@@ -110,7 +110,10 @@ class Foreign:
 
 @dataclass(frozen=True)
 class ScanTicket:
-    """A valid ticket. ``values`` and ``locks`` are by path; :attr:`parameters` is their typed view."""
+    """A ticket. ``values`` and ``locks`` are by path; :attr:`parameters` is their typed view.
+
+    Read strictly it is valid; read leniently, numbers may be in no range and words in no list.
+    """
 
     job_name: str = ""
     user_name: str = ""

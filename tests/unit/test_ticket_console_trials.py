@@ -136,7 +136,7 @@ def test_clashing_trial_is_a_conflict(device: Device) -> None:
 EVERYTHING = Device("everything", EVERY_FORMAT)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(ticket=tickets(broken=1))
 def test_console_finds_nothing_wrong_in_the_answer_to_any_ticket(ticket: ScanTicket) -> None:
     """Where the console knows the size: the ticket's own region, or the default source's."""

@@ -32,7 +32,7 @@ BILEVEL = ColorProcessing.BLACK_AND_WHITE_1
 BITS = {"BlackAndWhite1": 1, "Grayscale4": 4, "Grayscale8": 8, "Grayscale16": 16, "RGB24": 24, "RGB48": 48}
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(capabilities=any_scanner, ticket=tickets(broken=1), formats=file_formats, habits=habits)
 @example(capabilities=USUAL_SCANNER, ticket=ScanTicket(), formats=EVERY_FORMAT, habits=Habits())
 def test_engine_answers_every_ticket_with_an_honest_plan_or_a_refusal(
@@ -62,7 +62,7 @@ def test_engine_answers_every_ticket_with_an_honest_plan_or_a_refusal(
     check_count(plan, final)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(ticket=tickets())
 def test_free_settings_are_refused_only_where_nothing_is_left_to_scan(ticket: ScanTicket) -> None:
     free = replace(ticket, locks=frozenset(), foreign=())

@@ -19,6 +19,7 @@ from dsm_device.hardware import (
     Size,
     SourceCapabilities,
 )
+from dsm_device.imaging.formats import MADE_FROM
 from dsm_device.imaging.treatment import NOTHING, Bilevel, Box, Treatment
 from dsm_device.job.habits import Habits
 from dsm_device.job.image_information import ImageInfo
@@ -57,6 +58,34 @@ def plan(
 
 def treatment(*settings: str, on: SourceCapabilities = FLATBED, habits: Habits = NO_HABITS) -> Treatment:
     return plan(locked=settings, on=on, habits=habits).sides[0].treatment
+
+
+# ----------------------------------------------------------------------------------------- the formats
+
+
+@pytest.mark.parametrize("format_", EVERY_FORMAT)
+def test_every_format_is_written_in_every_colour_that_it_holds(format_: str) -> None:
+    deep = replace(FLATBED, colors=(BILEVEL, GRAY, RGB, GRAY_16, RGB_48))
+    for color in ColorProcessing:
+        asked = (f"Format={format_}", f"MediaFront/ColorProcessing={color}")
+        if color in EVERY_FORMAT[format_]:
+            made = plan(locked=asked, on=deep)
+            assert (made.format, made.sides[0].color, made.notes) == (format_, color, ())
+            assert made.settings.color in MADE_FROM[color]
+        else:
+            with pytest.raises(
+                TicketRefused, match=f"Format {format_} and MediaFront/ColorProcessing {color} are"
+            ):
+                plan(locked=asked, on=deep)
+
+
+@pytest.mark.parametrize(
+    ("color", "format_"),
+    [("Grayscale4", "png"), ("Grayscale16", "png"), ("RGB48", "png"), ("RGBa64", "png"), ("RGBa32", "jfif")],
+)
+def test_colour_pulls_a_format_along_that_holds_it(color: str, format_: str) -> None:
+    deep = replace(FLATBED, colors=(GRAY, RGB, GRAY_16, RGB_48))
+    assert plan(f"MediaFront/ColorProcessing={color}", on=deep).format == format_
 
 
 # ------------------------------------------------------------------------------------------- bilevel
@@ -148,6 +177,19 @@ def test_exposure_is_the_scanners_as_far_as_it_can() -> None:
     assert made.settings.adjust == Adjustments(brightness=100, sharpness=30)
     assert made.sides[0].treatment == Treatment(contrast=-200)
     assert treatment("Exposure/AutoExposure=true", on=able) == Treatment(auto_exposure=True)
+
+
+def test_sides_that_want_different_sharpness_get_it_in_software() -> None:
+    able = replace(DUPLEX, adjustments=frozenset({Adjustment.SHARPNESS}))
+    text = ("ContentType=Text", "MediaFront/ColorProcessing=Grayscale8", "Format=png")
+    alike = plan(*text, on=able)
+    assert (alike.settings.adjust.sharpness, alike.sides[1].treatment) == (20, NOTHING)
+    mixed = plan(*text, "MediaBack/ColorProcessing=BlackAndWhite1", on=able)
+    assert mixed.settings.adjust == Adjustments()
+    assert [each.treatment for each in mixed.sides] == [
+        Treatment(sharpness=20),
+        Treatment(bilevel=Bilevel.ADAPTIVE),
+    ]
 
 
 # ---------------------------------------------------------------------------------------------- film

@@ -279,7 +279,7 @@ def test_what_a_source_offers_is_what_software_makes_of_it() -> None:
 # ----------------------------------------------------------------------------------------- properties
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(capabilities=any_scanner, ticket=tickets(broken=3), formats=file_formats, habits=habits)
 @example(capabilities=USUAL_SCANNER, ticket=ScanTicket(), formats=EVERY_FORMAT, habits=NO_HABITS)
 def test_every_ticket_is_valid_or_corrected_to_one_that_is(
