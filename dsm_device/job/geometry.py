@@ -161,8 +161,9 @@ class _Axis:
         end_mil = min(self.limit_mil, self.maximum_mil)
         if offset.value >= end_mil:
             raise refusal(f"{names[0]} {offset.value} is outside the sheet", f"0 to {end_mil - 1}")
-        length_mil = max(1, self._fitting_length(offset, length))
-        offset_mil = self._fitting_offset(offset, length_mil)
+        inside = Setting(max(0, offset.value), offset.must_honor)
+        length_mil = max(1, self._fitting_length(inside, length))
+        offset_mil = self._fitting_offset(inside, length_mil)
         self._settle(names, (offset, length), (offset_mil, length_mil), ledger)
         return self._extent(offset_mil, length_mil)
 
