@@ -33,7 +33,7 @@ class Look:
 def choose_look(ticket: ScanTicket, offer: Offer, ledger: Ledger) -> Look:
     asked = ticket.parameters
     content = _keyword("ContentType", asked.content_type, CONTENT_TYPES, ledger)
-    auto, contrast, brightness, sharpness = _exposure(asked.exposure, offer, ledger)
+    auto, contrast, brightness, sharpness = _exposure(ticket, offer, ledger)
     scaling = _scaling(asked.scaling, offer.scaling_percent, ledger)
     rotation = int(_keyword("Rotation", asked.rotation, ROTATIONS, ledger))
     is_stated = not auto and _SHARPNESS in ticket.values
@@ -47,21 +47,24 @@ def _keyword(element: str, asked: Setting[str] | None, known: tuple[str, ...], l
     return used
 
 
-def _exposure(asked: Setting[Exposure] | None, offer: Offer, ledger: Ledger) -> tuple[bool, int, int, int]:
+def _exposure(ticket: ScanTicket, offer: Offer, ledger: Ledger) -> tuple[bool, int, int, int]:
     """AutoExposure, contrast, brightness, sharpness. AutoExposure false is the default exposure (WS-Scan)."""
-    if asked is not None and asked.value.auto:
+    asked = ticket.parameters.exposure
+    exposure = Exposure() if asked is None else asked.value
+    if exposure.auto:
         ledger.settle("Exposure/AutoExposure", Setting("true"), "true")
         return True, 0, 0, 0
-    stated: list[Setting[int] | None] = [None] * 3
-    if asked is not None:
-        numbers = (asked.value.contrast, asked.value.brightness, asked.value.sharpness)
-        stated = [Setting(number, asked.must_honor) for number in numbers]
-    names = ("Contrast", "Brightness", "Sharpness")
-    ranges = (offer.contrast, offer.brightness, offer.sharpness)
+    locked = asked is not None and asked.must_honor
     used = []
-    for name, limits, setting in zip(names, ranges, stated, strict=True):
-        used.append(_within(0 if setting is None else setting.value, limits))
-        ledger.settle(f"{_EXPOSURE}/{name}", setting, used[-1], **_limits(limits))
+    for name, number, limits in (
+        ("Contrast", exposure.contrast, offer.contrast),
+        ("Brightness", exposure.brightness, offer.brightness),
+        ("Sharpness", exposure.sharpness, offer.sharpness),
+    ):
+        element = f"{_EXPOSURE}/{name}"
+        used.append(_within(number, limits))
+        stated = Setting(number, locked) if element in ticket.values else None
+        ledger.settle(element, stated, used[-1], **_limits(limits))
     contrast, brightness, sharpness = used
     return False, contrast, brightness, sharpness
 

@@ -192,6 +192,12 @@ def test_sides_that_want_different_sharpness_get_it_in_software() -> None:
     ]
 
 
+def test_numbers_of_exposure_that_are_not_stated_are_told_as_defaults() -> None:
+    told = {each.element: each for each in plan("Exposure/ExposureSettings/Contrast=5").outcomes}
+    marks = [told[f"Exposure/ExposureSettings/{name}"].used_default for name in ("Contrast", "Brightness")]
+    assert marks == [False, True]
+
+
 # ---------------------------------------------------------------------------------------------- film
 
 
