@@ -10,6 +10,7 @@ from dsm_device.imaging.jpeg import JpegEncoder
 from dsm_device.imaging.png import PngEncoder
 from dsm_device.imaging.strips import Strip
 from dsm_device.imaging.tiff import TiffEncoder
+from dsm_device.imaging.tiff_jpeg import TiffJpegEncoder
 
 
 class Encoder(Protocol):
@@ -32,8 +33,10 @@ class Encoder(Protocol):
 
 
 ENCODERS: Final[dict[str, Callable[[BinaryIO, PageSpec, int], Encoder]]] = {
+    "exif": JpegEncoder,
     "jfif": JpegEncoder,
     "png": PngEncoder,
     "tiff-single-uncompressed": TiffEncoder,
     "tiff-single-g4": TiffEncoder,
+    "tiff-single-jpeg-tn2": TiffJpegEncoder,
 }

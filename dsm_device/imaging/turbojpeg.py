@@ -1,0 +1,115 @@
+"""libjpeg-turbo's TurboJPEG API (2.x) through ctypes: compresses a strip where it lies, nothing is copied.
+
+ctypes lets go of the interpreter lock during the call.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+from enum import IntEnum
+from functools import cache
+from typing import Final
+
+from dsm_device.imaging.strips import Strip
+
+#: Debian's libturbojpeg0.
+LIBRARIES: Final = ("libturbojpeg.so.0",)
+_PIXELS_RGB, _PIXELS_GRAY = 0, 6  # TJPF
+#: TJFLAG: never reallocate the output; the accurate DCT (libjpeg's default, ISLOW) at every quality.
+_NO_REALLOC, _ACCURATE_DCT = 1024, 4096
+
+
+class Sampling(IntEnum):
+    """TJSAMP: how many pixels share a colour; with the width and height of an MCU in pixels."""
+
+    FULL = 0
+    """4:4:4"""
+    HALF = 1
+    """4:2:2, halved horizontally"""
+    QUARTER = 2
+    """4:2:0, halved both ways"""
+    GRAY = 3
+    """No colour"""
+
+    @property
+    def mcu_px(self) -> tuple[int, int]:
+        """Width and height of the area that is compressed as a unit (minimum coded unit)."""
+        return (16 if self in (self.HALF, self.QUARTER) else 8), (16 if self is self.QUARTER else 8)
+
+
+class TurboCompressor:
+    """Compresses strips of up to ``strip_lines`` lines to JPEG files of their own. ``quality`` is 1 to 100."""
+
+    def __init__(
+        self, library: ctypes.CDLL, width_px: int, strip_lines: int, sampling: Sampling, quality: int
+    ) -> None:
+        self._library = library
+        self._width_px = width_px
+        self._sampling = sampling
+        self._quality = quality
+        self._pixels = _PIXELS_GRAY if sampling is Sampling.GRAY else _PIXELS_RGB
+        # Made for the worst case; of the pages that are never touched none takes memory.
+        size_bytes = library.tjBufSize(width_px, strip_lines, sampling)
+        self._buffer = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._output = ctypes.c_void_p(ctypes.addressof(ctypes.c_char.from_buffer(self._buffer)))
+        self._handle: int | None = library.tjInitCompress()
+        if self._handle is None:
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    def compress(self, strip: Strip, lines: int) -> memoryview:
+        """The JPEG file of the strip, good until the next call."""
+        size = ctypes.c_ulong(len(self._buffer))
+        failed = self._library.tjCompress2(
+            self._handle,
+            _address(strip),
+            *(self._width_px, 0, lines, self._pixels),
+            *(ctypes.byref(self._output), ctypes.byref(size)),
+            *(self._sampling, self._quality, _NO_REALLOC | _ACCURATE_DCT),
+        )
+        if failed:
+            text = self._library.tjGetErrorStr2(self._handle).decode(errors="replace")
+            raise OSError(errno.EIO, f"libturbojpeg: {text}")
+        return memoryview(self._buffer)[: size.value]
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._library.tjDestroy(self._handle)
+            self._handle = None
+
+
+@cache
+def load() -> ctypes.CDLL | None:
+    """The library, or None where there is none."""
+    for name in LIBRARIES:
+        try:
+            return _declared(ctypes.CDLL(name))
+        except (OSError, AttributeError):
+            continue
+    return None
+
+
+def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
+    pointer, integer, size = ctypes.c_void_p, ctypes.c_int, ctypes.c_ulong
+    output = (ctypes.POINTER(pointer), ctypes.POINTER(size))
+    for name, result, arguments in (
+        ("tjBufSize", size, (integer,) * 3),
+        ("tjInitCompress", pointer, ()),
+        ("tjCompress2", integer, (pointer, pointer, *(integer,) * 4, *output, *(integer,) * 3)),
+        ("tjGetErrorStr2", ctypes.c_char_p, (pointer,)),
+        ("tjDestroy", integer, (pointer,)),
+    ):
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+def _address(strip: Strip) -> object:
+    """Something that ctypes passes as the address of the strip's first byte."""
+    if isinstance(strip, bytes):
+        return strip
+    if memoryview(strip).readonly:
+        return bytes(strip)
+    return (ctypes.c_char * len(strip)).from_buffer(strip)
