@@ -48,6 +48,8 @@ class TurboCompressor:
     ) -> None:
         self._library = library
         self._width_px = width_px
+        self._line_bytes = width_px if sampling is Sampling.GRAY else width_px * 3
+        self._strip_lines = strip_lines
         self._sampling = sampling
         self._quality = quality
         self._pixels = _PIXELS_GRAY if sampling is Sampling.GRAY else _PIXELS_RGB
@@ -61,7 +63,9 @@ class TurboCompressor:
 
     def compress(self, strip: Strip, lines: int) -> memoryview:
         """The JPEG file of the strip, good until the next call."""
-        size = ctypes.c_ulong(len(self._buffer))
+        if lines > self._strip_lines or len(strip) < lines * self._line_bytes:
+            raise ValueError(f"{len(strip)} bytes are no strip of {lines} lines of {self._line_bytes}")
+        size = ctypes.c_ulong()
         failed = self._library.tjCompress2(
             self._handle,
             _address(strip),

@@ -66,7 +66,7 @@ def write_rows(path: Path, spec: PageSpec, frame: Frame, rows: bytes, portions: 
 def run_foreign(name: str, *arguments: object) -> bytes:
     """The output of somebody else's program, which must read the file without a complaint."""
     if shutil.which(name) is None:
-        pytest.skip(f"{name} is not installed (netpbm, libtiff-tools, libjpeg-turbo-progs)")
+        pytest.skip(f"{name} is not installed (packaging/setup.sh test)")
     done = subprocess.run([name, *map(str, arguments)], capture_output=True, check=False)
     # Resolutions may differ by axis here, of which netpbm has an opinion.
     complaints = [line for line in done.stderr.splitlines() if b"non-square pixels" not in line]
