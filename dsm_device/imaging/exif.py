@@ -8,7 +8,6 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from dsm_device import __version__
 from dsm_device.hardware import ColorProcessing
 from dsm_device.imaging.formats import PageSpec
 from dsm_device.imaging.ifd import (
@@ -38,7 +37,7 @@ def attributes(spec: PageSpec, height_px: int) -> bytes:
         _X_RESOLUTION: rationals(spec.x_dpi),
         _Y_RESOLUTION: rationals(spec.y_dpi),
         _RESOLUTION_UNIT: shorts(_INCH),
-        _SOFTWARE: ascii_text(f"dsm-device {__version__}"),
+        _SOFTWARE: ascii_text("dsm-device"),
         _YCBCR_POSITIONING: shorts(_CENTERED),  # where libjpeg's halving puts the colours
         _EXIF_DIRECTORY: longs([0]),
     }

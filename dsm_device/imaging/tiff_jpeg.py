@@ -17,6 +17,7 @@ from dsm_device.imaging.formats import PageSpec
 from dsm_device.imaging.ifd import (
     BYTE_ORDER_AND_VERSION,
     Value,
+    ascii_text,
     directory,
     longs,
     rationals,
@@ -30,7 +31,7 @@ _IMAGE_WIDTH, _IMAGE_LENGTH, _BITS_PER_SAMPLE, _COMPRESSION, _PHOTOMETRIC = 256,
 _STRIP_OFFSETS, _ORIENTATION, _SAMPLES_PER_PIXEL, _ROWS_PER_STRIP, _STRIP_BYTE_COUNTS = 273, 274, 277, 278, 279
 _X_RESOLUTION, _Y_RESOLUTION, _PLANAR_CONFIGURATION, _RESOLUTION_UNIT = 282, 283, 284, 296
 _JPEG_TABLES, _YCBCR_SUBSAMPLING, _YCBCR_POSITIONING, _REFERENCE_BLACK_WHITE = 347, 530, 531, 532
-_ICC_PROFILE: Final = 34675
+_SOFTWARE, _ICC_PROFILE = 305, 34675
 _JPEG, _BLACK_IS_ZERO, _YCBCR = 7, 1, 6
 _TOP_LEFT, _CHUNKY, _INCH, _CENTERED = 1, 1, 2, 1
 #: Y from 0 to 255, both colour differences from 128 to 255: JPEG uses the full range.
@@ -99,6 +100,7 @@ class TiffJpegEncoder:
             _Y_RESOLUTION: rationals(spec.y_dpi),
             _PLANAR_CONFIGURATION: shorts(_CHUNKY),
             _RESOLUTION_UNIT: shorts(_INCH),
+            _SOFTWARE: ascii_text("dsm-device"),
             _JPEG_TABLES: undefined(SOI + self._header.tables + EOI),
             _ICC_PROFILE: undefined(profile_of(channels)),
         }
