@@ -2,7 +2,7 @@
 
 The page is one of the simulator's, A4, with the noise of a sensor. What is compared is the work on the page
 without any start-up: our process takes its time itself, from the first strip's reading to the finished file; from
-a peer's time goes the median that the same command takes for a page of 8 x 8 pixels. Both read a file and write
+a peer's time goes the median that the same command takes for a page of 64 x 64 pixels. Both read a file and write
 a file, in memory (tmpfs) where there is such a folder. Runs alternate; figures are medians, ratios medians of the
 pairs' ratios (above 1: we are slower). A peer's memory is the highest VmHWM seen in runs that are not timed
 (tiffcp's has its input in it, which it maps); ours is that of the whole process, with Python and Pillow in it.
@@ -226,7 +226,7 @@ def bench(kind: Kind, dpi: int, runs: int, only: str) -> None:
     with tempfile.TemporaryDirectory(prefix="dsm-bench-", dir=MEMORY if MEMORY.is_dir() else None) as name:
         folder = Path(name)
         pages = in_all_colors(scanned(kind, dpi), folder / "page")
-        empty = in_all_colors(Image.new("RGB", (8, 8), "white"), folder / "empty")
+        empty = in_all_colors(Image.new("RGB", (64, 64), "white"), folder / "empty")
         for contest in CONTESTS:
             program = contest.peer(empty[contest.color], folder, 1)
             peer = program[2].split()[1] if program[0] == "sh" else program[0]
