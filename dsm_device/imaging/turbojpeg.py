@@ -23,25 +23,28 @@ _NO_REALLOC, _ACCURATE_DCT = 1024, 4096
 
 
 class Sampling(IntEnum):
-    """TJSAMP: how many pixels share a colour; with the width and height of an MCU in pixels."""
+    """How colour is sampled, numbered as in TJSAMP."""
 
     FULL = 0
-    """4:4:4"""
+    """Like brightness (4:4:4)."""
     HALF = 1
-    """4:2:2, halved horizontally"""
+    """At half the width (4:2:2)."""
     QUARTER = 2
-    """4:2:0, halved both ways"""
+    """At half the width and height (4:2:0)."""
     GRAY = 3
-    """No colour"""
+    """Not at all."""
 
     @property
     def mcu_px(self) -> tuple[int, int]:
-        """Width and height of the area that is compressed as a unit (minimum coded unit)."""
+        """Width and height of the minimum coded unit, the area that is compressed at once."""
         return (16 if self in (self.HALF, self.QUARTER) else 8), (16 if self is self.QUARTER else 8)
 
 
 class TurboCompressor:
-    """Compresses strips of up to ``strip_lines`` lines to JPEG files of their own. ``quality`` is 1 to 100."""
+    """Compresses strips of up to ``strip_lines`` lines to JPEG files of their own. ``quality`` is 1 to 100.
+
+    Raises ``OSError`` with the library's own message where it fails.
+    """
 
     def __init__(
         self, library: ctypes.CDLL, width_px: int, strip_lines: int, sampling: Sampling, quality: int
@@ -63,6 +66,7 @@ class TurboCompressor:
 
     def compress(self, strip: Strip, lines: int) -> memoryview:
         """The JPEG file of the strip, good until the next call."""
+        # The library trusts what it is told: it would read and write beyond.
         if lines > self._strip_lines or len(strip) < lines * self._line_bytes:
             raise ValueError(f"{len(strip)} bytes are no strip of {lines} lines of {self._line_bytes}")
         size = ctypes.c_ulong()

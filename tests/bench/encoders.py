@@ -182,18 +182,24 @@ def peak_bytes(command: list[str]) -> int:
     return peak_kib * 1024
 
 
-def median(values: list[Measured], peak: int) -> Measured:
-    return Measured(
-        statistics.median(each.wall_s for each in values), statistics.median(each.cpu_s for each in values), peak
-    )
+def median(values: list[Measured], peak: int = 0) -> Measured:
+    wall_s, cpu_s = (each.wall_s for each in values), (each.cpu_s for each in values)
+    return Measured(statistics.median(wall_s), statistics.median(cpu_s), peak)
+
+
+def ratio(pairs: list[tuple[float, float]]) -> str:
+    """The median; none where a peer's work does not show beside its start-up (take a higher resolution)."""
+    if min(peer for _, peer in pairs) <= 0:
+        return "-"
+    return f"{statistics.median(our / peer for our, peer in pairs):.2f}"
 
 
 @dataclass(frozen=True)
 class Result:
     ours: Measured
     peer: Measured
-    wall_ratio: float
-    cpu_ratio: float
+    wall_ratio: str
+    cpu_ratio: str
     our_bytes: int
     peer_bytes: int
 
@@ -208,13 +214,13 @@ def hold(contest: Contest, page: Page, empty: Page, dpi: int, runs: int, folder:
     idle = contest.peer(empty, folder / f"idle{suffix}", our_bytes)
     peak = max(peak_bytes(command) for _ in range(3))
     turns = [(ours(contest, page, dpi, our_file), theirs(command), theirs(idle)) for _ in range(runs)]
-    start_up = median([idle for _, _, idle in turns], 0)
+    start_up = median([idle for _, _, idle in turns])
     mine, peers = [mine for mine, _, _ in turns], [whole.less(start_up) for _, whole, _ in turns]
     return Result(
         median(mine, max(each.peak_bytes for each in mine)),
         median(peers, peak),
-        statistics.median(our.wall_s / peer.wall_s for our, peer in zip(mine, peers, strict=True)),
-        statistics.median(our.cpu_s / peer.cpu_s for our, peer in zip(mine, peers, strict=True)),
+        ratio([(our.wall_s, peer.wall_s) for our, peer in zip(mine, peers, strict=True)]),
+        ratio([(our.cpu_s, peer.cpu_s) for our, peer in zip(mine, peers, strict=True)]),
         our_bytes,
         peer_file.stat().st_size,
     )
@@ -244,7 +250,7 @@ def row(result: Result) -> str:
     walls = f"{mine.wall_s * 1000:.1f} / {peer.wall_s * 1000:.1f}"
     sizes = f"{result.our_bytes / 1024:.0f} / {result.peer_bytes / 1024:.0f}"
     peaks = f"{mine.peak_bytes / MIB:.0f} / {peer.peak_bytes / MIB:.0f}"
-    return f"{result.wall_ratio:5.2f} {result.cpu_ratio:6.2f}   {walls:>15}  {sizes:>15}  {peaks:>11}"
+    return f"{result.wall_ratio:>5} {result.cpu_ratio:>6}   {walls:>15}  {sizes:>15}  {peaks:>11}"
 
 
 def main() -> None:
