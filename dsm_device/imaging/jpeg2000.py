@@ -1,0 +1,179 @@
+"""jpeg2k: JPEG 2000 (ISO/IEC 15444-1) in a JP2 file, made of tiles that are compressed one by one.
+
+OpenJPEG, through Pillow, compresses each tile as a codestream of its own; joined under one main header the tiles'
+data are those of one page. That works because tiles begin at multiples of a power of two: there all subbands,
+code-blocks and precincts lie in the tile as they lie in an image of its own. Tiles at the edges may have fewer
+wavelet levels; their tile-part headers then say so. What is held is one row of tiles, which is low where pages are wide.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+import PIL.Jpeg2KImagePlugin  # noqa: F401 - enters JPEG 2000 in Image.save's registry, which else loads every plugin
+from PIL import Image, features
+
+from dsm_device.errors import TicketRefused
+from dsm_device.hardware import ColorProcessing
+from dsm_device.imaging.formats import PageSpec
+from dsm_device.imaging.strips import Strip, picture
+
+_SOC, _EOC = b"\xff\x4f", b"\xff\xd9"
+_SIZ, _COD, _QCD, _SOT, _SOD = 0xFF51, 0xFF52, 0xFF5C, 0xFF90, 0xFF93
+_SOT_SEGMENT: Final = struct.Struct(">HHHIBB")
+_TILES_MAX: Final = 65_535
+#: Held lines of a row of tiles, about, and what a tile takes: OpenJPEG needs some 20 bytes for each of its samples.
+_ROW_BYTES: Final = 2 * 1024 * 1024
+_TILE_PX: Final = 256 * 1024
+_TILE_LINES: Final = (256, 128, 64)
+_MODES: Final = {
+    ColorProcessing.GRAYSCALE_8: ("L", "L"),
+    ColorProcessing.GRAYSCALE_16: ("I;16", "I;16" if sys.byteorder == "little" else "I;16B"),
+    ColorProcessing.RGB_24: ("RGB", "RGB"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Codestream:
+    """One tile's, taken apart: main header segments with their markers, by marker code, and the packets."""
+
+    segments: dict[int, bytes]
+    packets: memoryview
+
+
+class Jpeg2000Encoder:
+    """Writes one page. Raises ``TicketRefused`` where this Pillow has no OpenJPEG, or the page too many tiles."""
+
+    def __init__(self, file: BinaryIO, spec: PageSpec, strip_lines: int) -> None:  # noqa: ARG002 - any will do
+        if not features.check("jpg_2000"):
+            raise TicketRefused("this Pillow cannot write JPEG 2000", "install Pillow from PyPI or Debian")
+        self._file = file
+        self._spec = spec
+        self._line_bytes = spec.color.bytes_per_line(spec.width_px)
+        self._tile = _tile_px(spec)
+        tiles = -(-spec.width_px // self._tile[0]) * -(-spec.height_px // self._tile[1])
+        if tiles > _TILES_MAX:
+            raise TicketRefused("the page is too large for jpeg2k", "choose a smaller area or a lower resolution")
+        self._held = bytearray()
+        self._next_tile = 0
+        self._common: dict[int, bytes] = {}
+        # Pillow lets go of the interpreter lock only while it writes to a file descriptor.
+        self._scratch = os.fdopen(os.memfd_create("jpeg2000-tile"), "w+b", buffering=0)
+        file.write(_boxes(spec, spec.height_px))
+        self._codestream_offset = file.tell()
+
+    def encode(self, strip: Strip, lines: int) -> None:  # noqa: ARG002 - its bytes say it
+        row_bytes = self._tile[1] * self._line_bytes
+        rest = memoryview(strip)
+        while len(rest):
+            fitting = rest[: row_bytes - len(self._held)]
+            self._held += fitting
+            rest = rest[len(fitting) :]
+            if len(self._held) == row_bytes:
+                self._write_row()
+
+    def finish(self, height_px: int) -> None:
+        if self._held:
+            self._write_row()
+        self._file.write(_EOC)
+        if height_px != self._spec.height_px:
+            self._file.seek(0)
+            self._file.write(_boxes(self._spec, height_px) + self._main_header(height_px))
+
+    def close(self) -> None:
+        self._scratch.close()
+
+    def _write_row(self) -> None:
+        """Compress what is held as a row of tiles."""
+        lines = len(self._held) // self._line_bytes
+        row = picture(bytes(self._held), "L", self._line_bytes, lines)
+        pixel_bytes = self._line_bytes // self._spec.width_px
+        step = self._tile[0] * pixel_bytes
+        for left in range(0, self._line_bytes, step):
+            samples = row.crop((left, 0, min(left + step, self._line_bytes), lines))
+            self._write_tile(self._compress(samples.tobytes(), samples.width // pixel_bytes, lines))
+        self._held.clear()
+
+    def _compress(self, samples: bytes, width_px: int, lines: int) -> _Codestream:
+        mode, raw_mode = _MODES[self._spec.color]
+        image = Image.frombuffer(mode, (width_px, lines), samples, "raw", raw_mode, 0, 1)
+        self._scratch.seek(0)
+        image.save(self._scratch, "JPEG2000", no_jp2=True, **_options(self._spec))
+        return _taken_apart(os.pread(self._scratch.fileno(), self._scratch.tell(), 0))
+
+    def _write_tile(self, tile: _Codestream) -> None:
+        if not self._common:
+            self._common = tile.segments
+            self._file.write(self._main_header(self._spec.height_px))
+        own = b"".join(tile.segments[code] for code in (_COD, _QCD) if tile.segments[code] != self._common[code])
+        length = _SOT_SEGMENT.size + len(own) + 2 + len(tile.packets)
+        self._file.write(_SOT_SEGMENT.pack(_SOT, 10, self._next_tile, length, 0, 1))
+        self._file.write(own + _SOD.to_bytes(2, "big"))
+        self._file.write(tile.packets)
+        self._next_tile += 1
+
+    def _main_header(self, height_px: int) -> bytes:
+        """The first tile's, with the sizes of page and tiles (SIZ: A.5.1)."""
+        siz = bytearray(self._common[_SIZ])
+        struct.pack_into(">II", siz, 6, self._spec.width_px, height_px)
+        struct.pack_into(">II", siz, 22, *self._tile)
+        return _SOC + bytes(siz) + self._common[_COD] + self._common[_QCD]
+
+
+def _tile_px(spec: PageSpec) -> tuple[int, int]:
+    """Width and height of tiles, powers of two: the highest whose row is not too large, else the lowest."""
+    line_bytes = spec.color.bytes_per_line(spec.width_px)
+    lines = next((each for each in _TILE_LINES if each * line_bytes <= _ROW_BYTES), _TILE_LINES[-1])
+    return _TILE_PX // lines, lines
+
+
+def _options(spec: PageSpec) -> dict[str, object]:
+    """What Pillow's writer is told."""
+    options: dict[str, object] = {"mct": int(spec.color.channels == 3)}
+    if spec.quality < 100:
+        options |= {"irreversible": True, "quality_mode": "dB", "quality_layers": [_psnr_db(spec.quality)]}
+    return options
+
+
+def _psnr_db(quality: int) -> float:
+    return 28 + quality / 5
+
+
+def _taken_apart(stream: bytes) -> _Codestream:
+    """Of a codestream with one tile-part."""
+    segments: dict[int, bytes] = {}
+    at = len(_SOC)
+    while (code := int.from_bytes(stream[at : at + 2], "big")) != _SOD:
+        end = at + 2 + int.from_bytes(stream[at + 2 : at + 4], "big")
+        segments[code] = stream[at:end]
+        at = end
+    return _Codestream(segments, memoryview(stream)[at + 2 : -len(_EOC)])
+
+
+def _boxes(spec: PageSpec, height_px: int) -> bytes:
+    """The JP2 file up to its codestream (Annex I), which is the last box and so may leave its length open."""
+    bits, channels = spec.color.bits_per_sample, spec.color.channels
+    header = (
+        _box(b"ihdr", struct.pack(">IIHBBBB", height_px, spec.width_px, channels, bits - 1, 7, 0, 0))
+        + _box(b"colr", struct.pack(">BBBI", 1, 0, 0, 16 if channels == 3 else 17))
+        + _box(b"res ", _resolution(b"resc", spec) + _resolution(b"resd", spec))
+    )
+    return (
+        _box(b"jP  ", b"\r\n\x87\n")
+        + _box(b"ftyp", b"jp2 \0\0\0\0jp2 ")
+        + _box(b"jp2h", header)
+        + struct.pack(">I4s", 0, b"jp2c")
+    )
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def _resolution(kind: bytes, spec: PageSpec) -> bytes:
+    """Pixels per metre, vertical first, as numerators, denominators and powers of ten: dpi / 254 * 10**4."""
+    return _box(kind, struct.pack(">HHHHbb", spec.y_dpi, 254, spec.x_dpi, 254, 4, 4))
