@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO, Final, Protocol
 
+from dsm_device.imaging.bmp import BmpEncoder
 from dsm_device.imaging.formats import PageSpec
+from dsm_device.imaging.jbig import JbigEncoder
 from dsm_device.imaging.jpeg import JpegEncoder
+from dsm_device.imaging.jpeg2000 import Jpeg2000Encoder
 from dsm_device.imaging.png import PngEncoder
 from dsm_device.imaging.strips import Strip
 from dsm_device.imaging.tiff import TiffEncoder
@@ -33,10 +36,13 @@ class Encoder(Protocol):
 
 
 ENCODERS: Final[dict[str, Callable[[BinaryIO, PageSpec, int], Encoder]]] = {
-    "exif": JpegEncoder,
+    "dib": BmpEncoder,
+    "jbig": JbigEncoder,
     "jfif": JpegEncoder,
+    "jpeg2k": Jpeg2000Encoder,
     "png": PngEncoder,
     "tiff-single-uncompressed": TiffEncoder,
+    "tiff-single-g3mh": TiffEncoder,
     "tiff-single-g4": TiffEncoder,
     "tiff-single-jpeg-tn2": TiffJpegEncoder,
 }

@@ -32,11 +32,15 @@ class Tag(IntEnum):
     SAMPLES_PER_PIXEL = 277
     ROWS_PER_STRIP = 278
     PLANAR_CONFIGURATION = 284
+    T4_OPTIONS = 292
     RESOLUTION_UNIT = 296
+    FAX_MODE = 65536  # libtiff's own, goes into no file
 
 
 _X_RESOLUTION: Final = 282
 _Y_RESOLUTION: Final = 283
+_SOFTWARE: Final = 305
+_ICC_PROFILE: Final = 34675
 #: Where libtiff is looked for, in this order.
 LIBRARIES: Final = (_imaging.__file__, "libtiff.so.6", "libtiff.so.5")
 #: A handler gets the module, a printf format and a va_list. On every ABI of Linux a va_list is passed as one
@@ -65,6 +69,13 @@ class TiffFile:
     def set_resolution(self, x_dpi: int, y_dpi: int) -> None:
         for tag, value in ((_X_RESOLUTION, x_dpi), (_Y_RESOLUTION, y_dpi)):
             _call(self._library.TIFFSetField, self._handle, tag, ctypes.c_double(value))
+
+    def set_software(self, name: str) -> None:
+        _call(self._library.TIFFSetField, self._handle, _SOFTWARE, ctypes.c_char_p(name.encode("ascii")))
+
+    def set_icc_profile(self, profile: bytes) -> None:
+        size = ctypes.c_uint32(len(profile))
+        _call(self._library.TIFFSetField, self._handle, _ICC_PROFILE, size, ctypes.c_char_p(profile))
 
     def write_strip(self, index: int, strip: Strip) -> None:
         """Encode a strip; libtiff reads it where it lies."""

@@ -27,6 +27,9 @@ from dsm_device.imaging.strips import Strip, picture
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _COLOR_TYPE_GRAY, _COLOR_TYPE_RGB = 0, 2
+_PERCEPTUAL: Final = 0
+#: What PNG 11.3.2.5 recommends beside sRGB, for readers that do not know that: 1 / 2.2, times 100,000.
+_SRGB_GAMMA: Final = 45_455
 _METRES_PER_INCH: Final = 0.0254
 _ZLIB_HEADER: Final = b"\x78\x01"
 _LAST_EMPTY_BLOCK: Final = b"\x03\x00"
@@ -57,6 +60,9 @@ class PngEncoder:
         file.write(_SIGNATURE)
         self._write_header(spec.height_px)
         metre = [round(dpi / _METRES_PER_INCH) for dpi in (spec.x_dpi, spec.y_dpi)]
+        if spec.color is not ColorProcessing.BLACK_AND_WHITE_1:
+            self._write_chunk(b"sRGB", bytes((_PERCEPTUAL,)))
+            self._write_chunk(b"gAMA", struct.pack(">I", _SRGB_GAMMA))
         self._write_chunk(b"pHYs", struct.pack(">IIB", *metre, 1))
         self._write_chunk(b"IDAT", _ZLIB_HEADER)
 
@@ -114,7 +120,7 @@ def _choose(raster: Image.Image, pixel_bytes: int) -> tuple[_Filter, zlib._Compr
     above = raster.crop((0, max(0, top - 1), raster.width, max(0, top - 1) + 1))
     entropy, best = min((_entropy(_filtered(sample, above, pixel_bytes, each)), each) for each in _Filter)
     if entropy < _NOISE_ENTROPY:
-        return _Filter.UP, zlib.compressobj(3, wbits=-15)
+        return _Filter.UP, zlib.compressobj(4, wbits=-15)
     return best, zlib.compressobj(1, wbits=-15, strategy=zlib.Z_RLE)
 
 

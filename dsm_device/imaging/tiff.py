@@ -1,19 +1,29 @@
-"""tiff-single-uncompressed and tiff-single-g4: TIFF 6.0, chunky, in strips, written by libtiff."""
+"""tiff-single-uncompressed, -g4 and -g3mh: TIFF 6.0, chunky, in strips, written by libtiff.
+
+Group 3 with Modified Huffman is compression 3 with T4Options 0, not compression 2: the latter has no EOLs and aligns
+lines to bytes, which is no fax data (TIFF 6.0, section 11), and Internet fax knows compression 3 only (RFC 2306,
+RFC 3949). As these demand, no RTC ends the data.
+"""
 
 from __future__ import annotations
 
 from typing import BinaryIO, Final
 
 from dsm_device.hardware import ColorProcessing
+from dsm_device.imaging.color_profile import profile_of
 from dsm_device.imaging.formats import PageSpec
 from dsm_device.imaging.libtiff import Tag, TiffFile
 from dsm_device.imaging.strips import Strip
 
-_COMPRESSIONS: Final = {"tiff-single-uncompressed": 1, "tiff-single-g4": 4}
+_GROUP_3: Final = 3
+_COMPRESSIONS: Final = {"tiff-single-uncompressed": 1, "tiff-single-g3mh": _GROUP_3, "tiff-single-g4": 4}
+_ONE_DIMENSIONAL: Final = 0
+_NO_RTC: Final = 1
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _TOP_LEFT: Final = 1
 _CHUNKY: Final = 1
 _INCH: Final = 2
+_SOFTWARE: Final = "dsm-device"
 
 
 class TiffEncoder:
@@ -35,7 +45,13 @@ class TiffEncoder:
             (Tag.RESOLUTION_UNIT, _INCH),
         ):
             self._tiff.set(tag, value)
+        if _COMPRESSIONS[spec.format] == _GROUP_3:
+            self._tiff.set(Tag.T4_OPTIONS, _ONE_DIMENSIONAL)
+            self._tiff.set(Tag.FAX_MODE, _NO_RTC)
         self._tiff.set_resolution(spec.x_dpi, spec.y_dpi)
+        self._tiff.set_software(_SOFTWARE)
+        if spec.color is not ColorProcessing.BLACK_AND_WHITE_1:
+            self._tiff.set_icc_profile(profile_of(spec.color.channels))
 
     def encode(self, strip: Strip, lines: int) -> None:
         self._lines += lines
