@@ -1,8 +1,8 @@
 """dib: a Windows bitmap file with BITMAPV5HEADER (wingdi.h), not compressed, the last line first.
 
-Lines lie bottom-up because readers exist that take nothing else. The first strip thus goes to the end of the file that
-the promised height makes; the file has a hole until the rest has come. Where the page ends short, what there is
-moves up to the headers.
+Lines lie bottom-up because readers exist that take nothing else. So the first strip goes to the end of the file as
+the promised height makes it, and the file has a hole until the rest has come. Where the page ends short, what
+there is moves up to the headers.
 """
 
 from __future__ import annotations
@@ -97,4 +97,6 @@ def _palette(color: ColorProcessing) -> bytes:
     if color.channels == 3:
         return b""
     grays = 2**color.bits_per_sample
-    return b"".join(bytes((gray, gray, gray, 0)) for gray in (255 * index // (grays - 1) for index in range(grays)))
+    return b"".join(
+        bytes((gray, gray, gray, 0)) for gray in (255 * index // (grays - 1) for index in range(grays))
+    )

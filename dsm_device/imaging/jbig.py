@@ -1,9 +1,9 @@
 """jbig: a bare bi-level image entity of ISO/IEC 11544 (ITU-T T.82) in the application profile of ITU-T T.85.
 
-One layer, one plane, stripes of 128 lines. libjbig takes a whole image at a time, so the page is coded in batches of
-stripes, each an image of its own to the library. A stripe that ends with SDRST instead of SDNORM makes the decoder
-begin the next one afresh (T.82, 6.2), so the stripes of the batches joined by SDRST are one page's. The library
-is there wherever Debian's libtiff is.
+One layer, one plane, stripes of 128 lines. libjbig compresses an image in one call, so the page goes there in
+batches of stripes, each an image of its own to the library. A stripe that ends with SDRST instead of SDNORM makes
+the decoder begin the next one afresh (T.82, 6.2): joined by SDRST the stripes of all batches are one page's. (The
+library's T.85 encoder, which keeps its state from strip to strip, takes one call a line.)
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from functools import cache
 from typing import BinaryIO, Final
 
 from dsm_device.errors import TicketRefused
+from dsm_device.imaging import available
 from dsm_device.imaging.formats import PageSpec
 from dsm_device.imaging.strips import Strip
 
-#: Where libjbig is looked for, in this order.
-LIBRARIES: Final = ("libjbig.so.0", "libjbig.so.2.1")
 #: L0 of T.85's basic capability.
 _STRIPE_LINES: Final = 128
 #: The statistics are learnt anew in each batch: so large that this does not show in the file's size.
@@ -70,13 +69,13 @@ def compress(lines: bytes, width_px: int, height_px: int) -> bytes:
     """The bi-level image entity of packed lines with 1 as black; their padding bits are 0."""
     library, entity = load(), bytearray()
 
-    @_DataOut
     def take(start: int, size: int, _file: None) -> None:
         entity.extend(ctypes.string_at(start, size))
 
+    data_out = _DataOut(take)
     state = ctypes.create_string_buffer(_STATE_BYTES)
     planes = (ctypes.c_char_p * 1)(lines)
-    library.jbg_enc_init(state, width_px, height_px, 1, planes, take, None)
+    library.jbg_enc_init(state, width_px, height_px, 1, planes, data_out, None)
     library.jbg_enc_options(state, 0, _TPBON, _STRIPE_LINES, _MX, 0)
     library.jbg_enc_out(state)
     library.jbg_enc_free(state)
@@ -91,7 +90,7 @@ def _header(width_px: int, height_px: int) -> bytes:
 @cache
 def load() -> ctypes.CDLL:
     """The library. Raises ``TicketRefused`` where there is none."""
-    for name in LIBRARIES:
+    for name in available.LIBJBIG:
         try:
             library = ctypes.CDLL(name)
             _declare(library)

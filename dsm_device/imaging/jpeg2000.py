@@ -3,7 +3,7 @@
 OpenJPEG, through Pillow, compresses each tile as a codestream of its own; joined under one main header the tiles'
 data are those of one page. That works because tiles begin at multiples of a power of two: there all subbands,
 code-blocks and precincts lie in the tile as they lie in an image of its own. Tiles at the edges may have fewer
-wavelet levels; their tile-part headers then say so. What is held is one row of tiles, which is low where pages are wide.
+wavelet levels; their tile-part headers then say so. One row of tiles is held; the wider the page, the lower it is.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SOC, _EOC = b"\xff\x4f", b"\xff\xd9"
 _SIZ, _COD, _QCD, _SOT, _SOD = 0xFF51, 0xFF52, 0xFF5C, 0xFF90, 0xFF93
 _SOT_SEGMENT: Final = struct.Struct(">HHHIBB")
 _TILES_MAX: Final = 65_535
-#: Held lines of a row of tiles, about, and what a tile takes: OpenJPEG needs some 20 bytes for each of its samples.
+#: How much a row of tiles may hold. OpenJPEG needs some twenty bytes for each sample of a tile.
 _ROW_BYTES: Final = 2 * 1024 * 1024
 _TILE_PX: Final = 128 * 1024
 _TILE_LINES: Final = (256, 128, 64)
@@ -69,7 +69,7 @@ class Jpeg2000Encoder:
     def encode(self, strip: Strip, lines: int) -> None:  # noqa: ARG002 - its bytes say it
         row_bytes = self._tile[1] * self._line_bytes
         rest = memoryview(strip)
-        while len(rest):
+        while rest:
             fitting = rest[: row_bytes - len(self._held)]
             self._held += fitting
             rest = rest[len(fitting) :]
@@ -142,8 +142,9 @@ def _options(spec: PageSpec) -> dict[str, object]:
 def _psnr_db(quality: int) -> float:
     """The peak signal-to-noise ratio of each tile that OpenJPEG is asked for.
 
-    Reached on a smoothed page of text and a photograph at 300 dpi, RGB: 30.2, 33.1, 37.7, 41.4 and 43.9 dB for 25, 50,
-    75, 90 and 99. jfif reaches 33.7, 36.9, 39.6, 45.4 and 49.9 there with 3.8, 3.3, 2.6, 3.6 and 7.3 times the bytes.
+    Reached on a smoothed page of text and a photograph, RGB at 300 dpi: 30.2, 33.1, 37.7, 41.4 and 43.9 dB for
+    25, 50, 75, 90 and 99. jfif reaches 33.7, 36.9, 39.6, 45.4 and 49.9 dB there with 3.8, 3.3, 2.6, 3.6 and 7.3
+    times the bytes.
     """
     share = quality / 100
     return 28 + 9 * share + 8 * share**3

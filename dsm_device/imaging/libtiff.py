@@ -17,6 +17,7 @@ from typing import Final
 from PIL import _imaging
 
 from dsm_device.errors import TicketRefused
+from dsm_device.imaging.available import LIBTIFF
 from dsm_device.imaging.strips import Strip
 
 
@@ -42,7 +43,7 @@ _Y_RESOLUTION: Final = 283
 _SOFTWARE: Final = 305
 _ICC_PROFILE: Final = 34675
 #: Where libtiff is looked for, in this order.
-LIBRARIES: Final = (_imaging.__file__, "libtiff.so.6", "libtiff.so.5")
+LIBRARIES: Final = (_imaging.__file__, *LIBTIFF)
 #: A handler gets the module, a printf format and a va_list. On every ABI of Linux a va_list is passed as one
 #: pointer-sized word, so it can be handed on to vsnprintf unseen.
 _Handler = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p, use_errno=True)

@@ -1,8 +1,8 @@
 """tiff-single-uncompressed, -g4 and -g3mh: TIFF 6.0, chunky, in strips, written by libtiff.
 
-Group 3 with Modified Huffman is compression 3 with T4Options 0, not compression 2: the latter has no EOLs and aligns
-lines to bytes, which is no fax data (TIFF 6.0, section 11), and Internet fax knows compression 3 only (RFC 2306,
-RFC 3949). As these demand, no RTC ends the data.
+Group 3 with Modified Huffman is compression 3 with T4Options 0, not compression 2: that has no EOLs and aligns
+lines to bytes, so it is no fax data (TIFF 6.0, sections 10 and 11), and Internet fax knows compression 3 only
+(RFC 2306, RFC 3949). libtiff's RTC, which ends a page on the telephone line, is left out.
 """
 
 from __future__ import annotations
