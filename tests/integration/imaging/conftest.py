@@ -69,7 +69,7 @@ def run_foreign(name: str, *arguments: object) -> bytes:
         pytest.skip(f"{name} is not installed (packaging/setup.sh test)")
     done = subprocess.run([name, *map(str, arguments)], capture_output=True, check=False)
     # Resolutions may differ by axis here, of which netpbm has an opinion.
-    complaints = [line for line in done.stderr.splitlines() if b"non-square pixels" not in line]
+    complaints = [line for line in done.stderr.splitlines() if line and b"non-square pixels" not in line]
     assert (done.returncode, complaints) == (0, [])
     return done.stdout
 
