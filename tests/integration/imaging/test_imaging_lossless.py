@@ -41,9 +41,7 @@ class Page:
 
     @property
     def spec(self) -> PageSpec:
-        return PageSpec(
-            self.name, self.color, self.width, self.lines + self.missing, 300, 200, LOSSLESS_QUALITY
-        )
+        return PageSpec(self.name, self.color, self.width, self.lines + self.missing, 300, 200, LOSSLESS_QUALITY)
 
     def rows(self) -> list[bytes]:
         noise = random.Random(self.seed)
