@@ -8,7 +8,7 @@ wavelet levels; their tile-part headers then say so. One row of tiles is held; t
 
 from __future__ import annotations
 
-import os
+import io
 import struct
 import sys
 from dataclasses import dataclass
@@ -26,7 +26,8 @@ _SOC, _EOC = b"\xff\x4f", b"\xff\xd9"
 _SIZ, _COD, _QCD, _SOT, _SOD = 0xFF51, 0xFF52, 0xFF5C, 0xFF90, 0xFF93
 _SOT_SEGMENT: Final = struct.Struct(">HHHIBB")
 _TILES_MAX: Final = 65_535
-#: How much a row of tiles may hold. OpenJPEG needs some twenty bytes for each sample of a tile.
+#: How much a row of tiles may hold. OpenJPEG needs some twenty bytes for each sample of a tile, and as long as it
+#: takes Pillow keeps the interpreter lock.
 _ROW_BYTES: Final = 2 * 1024 * 1024
 _TILE_PX: Final = 128 * 1024
 _TILE_LINES: Final = (256, 128, 64)
@@ -61,10 +62,7 @@ class Jpeg2000Encoder:
         self._held = bytearray()
         self._next_tile = 0
         self._common: dict[int, bytes] = {}
-        # Pillow lets go of the interpreter lock only while it writes to a file descriptor.
-        self._scratch = os.fdopen(os.memfd_create("jpeg2000-tile"), "w+b", buffering=0)
         file.write(_boxes(spec, spec.height_px))
-        self._codestream_offset = file.tell()
 
     def encode(self, strip: Strip, lines: int) -> None:  # noqa: ARG002 - its bytes say it
         row_bytes = self._tile[1] * self._line_bytes
@@ -86,7 +84,7 @@ class Jpeg2000Encoder:
             self._file.write(_boxes(self._spec, height_px) + self._main_header(height_px))
 
     def close(self) -> None:
-        self._scratch.close()
+        self._held = bytearray()
 
     def _write_row(self) -> None:
         """Compress what is held as a row of tiles."""
@@ -101,9 +99,9 @@ class Jpeg2000Encoder:
     def _compress(self, samples: bytes, width_px: int, lines: int) -> _Codestream:
         mode, raw_mode = _MODES[self._spec.color]
         image = Image.frombuffer(mode, (width_px, lines), samples, "raw", raw_mode, 0, 1)
-        self._scratch.seek(0)
-        image.save(self._scratch, "JPEG2000", no_jp2=True, **_options(self._spec))
-        return _taken_apart(os.pread(self._scratch.fileno(), self._scratch.tell(), 0))
+        stream = io.BytesIO()  # no file: where that fails OpenJPEG does not come back
+        image.save(stream, "JPEG2000", no_jp2=True, **_options(self._spec))
+        return _taken_apart(stream.getvalue())
 
     def _write_tile(self, tile: _Codestream) -> None:
         if not self._common:
