@@ -35,7 +35,6 @@ class Tag(IntEnum):
     PLANAR_CONFIGURATION = 284
     T4_OPTIONS = 292
     RESOLUTION_UNIT = 296
-    FAX_MODE = 65536  # libtiff's own, goes into no file
 
 
 _X_RESOLUTION: Final = 282

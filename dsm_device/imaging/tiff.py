@@ -2,7 +2,7 @@
 
 Group 3 with Modified Huffman is compression 3 with T4Options 0, not compression 2: that has no EOLs and aligns
 lines to bytes, so it is no fax data (TIFF 6.0, sections 10 and 11), and Internet fax knows compression 3 only
-(RFC 2306, RFC 3949). libtiff's RTC, which ends a page on the telephone line, is left out.
+(RFC 2306, RFC 3949). libtiff writes it without RTC, which ends a page on the telephone line.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from dsm_device.imaging.strips import Strip
 _GROUP_3: Final = 3
 _COMPRESSIONS: Final = {"tiff-single-uncompressed": 1, "tiff-single-g3mh": _GROUP_3, "tiff-single-g4": 4}
 _ONE_DIMENSIONAL: Final = 0
-_NO_RTC: Final = 1
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _TOP_LEFT: Final = 1
 _CHUNKY: Final = 1
@@ -47,7 +46,6 @@ class TiffEncoder:
             self._tiff.set(tag, value)
         if _COMPRESSIONS[spec.format] == _GROUP_3:
             self._tiff.set(Tag.T4_OPTIONS, _ONE_DIMENSIONAL)
-            self._tiff.set(Tag.FAX_MODE, _NO_RTC)
         self._tiff.set_resolution(spec.x_dpi, spec.y_dpi)
         self._tiff.set_software(_SOFTWARE)
         if spec.color is not ColorProcessing.BLACK_AND_WHITE_1:

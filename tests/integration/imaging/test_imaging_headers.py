@@ -153,6 +153,11 @@ def test_the_codestream_has_tiles_of_the_page_and_edges_of_fewer_levels(tmp_path
         assert line in dump
 
 
+def test_colour_is_transformed_before_it_is_compressed(tmp_path: Path, foreign: Foreign) -> None:
+    for color, transformed in ((GRAY8, "mct=0"), (RGB24, "mct=1")):
+        assert transformed in foreign("opj_dump", "-i", page(tmp_path, "jpeg2k", color)).decode()
+
+
 @pytest.mark.parametrize("color", FORMATS["jpeg2k"].colors)
 def test_quality_sets_what_jpeg2k_loses(color: ColorProcessing, tmp_path: Path, foreign: Foreign) -> None:
     image = photograph(700, 400, color)
