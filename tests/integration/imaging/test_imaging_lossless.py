@@ -166,7 +166,7 @@ def test_odd_widths_short_pages_and_torn_strips(
         (512, 256),  # one tile
         (513, 257),  # tiles of a single column and line at the edges
         (1500, 600),
-        (40_000, 70),  # tiles of 2,048 x 64, beyond the first 2**15 columns
+        (35_000, 20),  # beyond the first precinct, which has 2**15 columns
     ],
 )
 def test_tiles_of_jpeg2k_join(
