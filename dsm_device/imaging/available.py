@@ -18,6 +18,7 @@ from dsm_device.imaging.formats import FORMATS, page_format
 #: The names of the libraries that serve, the best first.
 LIBTIFF: Final = ("libtiff.so.6", "libtiff.so.5")
 LIBJBIG: Final = ("libjbig.so.0", "libjbig.so.2.1")
+_BY_LIBTIFF: Final = ("tiff-single-uncompressed", "tiff-single-g3mh", "tiff-single-g4")
 #: What ldconfig found: names and paths, each ended by a zero byte.
 LINKER_CACHE: Final = Path("/etc/ld.so.cache")
 
@@ -38,7 +39,7 @@ def written_formats() -> Mapping[str, tuple[ColorProcessing, ...]]:
 
 def _library_of(page_format_name: str) -> tuple[str, ...]:
     """The names of the library that writes pages of this format; none where Pillow and Python suffice."""
-    if page_format_name.startswith("tiff-"):
+    if page_format_name in _BY_LIBTIFF:
         return LIBTIFF
     return LIBJBIG if page_format_name == "jbig" else ()
 
