@@ -7,11 +7,10 @@ purpose=${1:-run}
 venv=${VENV:-.venv}
 python=${PYTHON:-python3}
 
-# libsane and its tools; libtiff writes TIFF, libjbig JBIG; the compiler and the headers build python-sane.
-packages="ca-certificates gcc libc6-dev libsane1 libsane-dev sane-utils libtiff6 libjbig0"
-# Foreign readers and writers of images, against which the tests and benchmarks compare; networks of the tests' own.
-[ "$purpose" = run ] || packages="$packages libtiff-tools netpbm libjpeg-turbo-progs iproute2"
-[ "$purpose" = run ] || packages="$packages jbigkit-bin libopenjp2-tools pngcheck libimage-exiftool-perl"
+# libsane and its tools; libtiff writes TIFF; the compiler and the headers build python-sane.
+packages="ca-certificates gcc libc6-dev libsane1 libsane-dev sane-utils libtiff6"
+# Foreign readers and writers of images and documents, against which the tests and benchmarks compare; networks of the tests' own.
+[ "$purpose" = run ] || packages="$packages libtiff-tools netpbm libjpeg-turbo-progs poppler-utils qpdf mupdf-tools libgxps-utils unzip iproute2"
 
 say() { printf '%s\n' "$*" >&2; }
 

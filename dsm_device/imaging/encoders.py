@@ -7,7 +7,7 @@ from typing import BinaryIO, Final, Protocol
 
 from dsm_device.imaging.bmp import BmpEncoder
 from dsm_device.imaging.formats import PageSpec
-from dsm_device.imaging.jbig import JbigEncoder
+from dsm_device.imaging.g4 import G4Encoder
 from dsm_device.imaging.jpeg import JpegEncoder
 from dsm_device.imaging.jpeg2000 import Jpeg2000Encoder
 from dsm_device.imaging.png import PngEncoder
@@ -42,7 +42,5 @@ ENCODERS: Final[dict[str, Callable[[BinaryIO, PageSpec, int], Encoder]]] = {
     "jpeg2k": Jpeg2000Encoder,
     "png": PngEncoder,
     "tiff-single-uncompressed": TiffEncoder,
-    "tiff-single-g3mh": TiffEncoder,
-    "tiff-single-g4": TiffEncoder,
-    "tiff-single-jpeg-tn2": TiffJpegEncoder,
+    "tiff-single-g4": G4Encoder,
 }

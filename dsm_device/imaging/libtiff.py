@@ -81,6 +81,10 @@ class TiffFile:
         """Encode a strip; libtiff reads it where it lies."""
         _call(self._library.TIFFWriteEncodedStrip, self._handle, index, _address(strip), len(strip))
 
+    def append(self, index: int, code: bytes) -> None:
+        """Write bytes that are encoded already; further ones for the same strip continue it."""
+        _call(self._library.TIFFWriteRawStrip, self._handle, index, code, len(code))
+
     def end_page(self) -> None:
         """Write out what is pending and the page's directory."""
         _call(self._library.TIFFWriteDirectory, self._handle)
@@ -103,6 +107,7 @@ def load() -> ctypes.CDLL:
         ("TIFFFdOpen", pointer, (ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p)),
         ("TIFFSetField", ctypes.c_int, (pointer, integer)),
         ("TIFFWriteEncodedStrip", size, (pointer, integer, pointer, size)),
+        ("TIFFWriteRawStrip", size, (pointer, integer, ctypes.c_char_p, size)),
         ("TIFFWriteDirectory", ctypes.c_int, (pointer,)),
         ("TIFFCleanup", None, (pointer,)),
         ("TIFFSetErrorHandler", pointer, (pointer,)),

@@ -15,6 +15,7 @@ import base64
 import faulthandler
 import random
 import re
+import struct
 import sys
 import time
 import traceback
@@ -23,14 +24,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import httpx
 
 from dsm_device import settings
 from dsm_device.acquisition import messages
 from dsm_device.client import certificate
-from dsm_device.errors import ConfigurationError, UsageError
+from dsm_device.errors import ConfigurationError, SpoolError, UsageError
 from dsm_device.hardware import ColorProcessing, Frame
+from dsm_device.imaging.documents import DocumentInfo, DocumentPage, compose
 from dsm_device.job import model
 from dsm_device.wire import discovery, metadata, processing, repository, scan_process
 from dsm_device.wire.envelope import parse_answer
@@ -95,6 +98,50 @@ def _url(data: bytes) -> None:
             return  # as the transport expects them
         assert url.scheme == "https"
         assert discovery.url_host(f"https://{url.netloc.decode()}/") == discovery.url_host(text)
+
+
+_INFO = DocumentInfo("Title", datetime(2026, 11, 20, tzinfo=UTC), "job")
+
+
+def _page_file(data: bytes) -> None:
+    """A damaged page of a job: a document is made of it in full, or the page is refused."""
+    with NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        page = DocumentPage(
+            Path(file.name), "tiff-single-g4", len(data), 40, 50, 300, 300, ColorProcessing.BLACK_AND_WHITE_1, 0
+        )
+        refused = 0
+        for name in ("tiff-multi-g4", "pdf-a", "xps"):
+            try:
+                (document,) = compose(name, [page, page], _INFO)
+                with document.open() as reader:
+                    assert len(reader.read()) == document.size_bytes
+            except SpoolError:
+                refused += 1
+    if refused:
+        raise SpoolError(f"{refused} formats refuse the page")
+
+
+def _tiff(order: str) -> bytes:
+    """A G4 page of 40 x 50 pixels in strips of 32 and 18 lines; what lies in them nobody decodes."""
+
+    def pack(kinds: str, *values: int) -> bytes:
+        return struct.pack(order + kinds, *values)
+
+    entries = [
+        *((tag, 4, 1, pack("I", value)) for tag, value in ((256, 40), (257, 50))),
+        *((tag, 3, 1, pack("HH", value, 0)) for tag, value in ((258, 1), (259, 4), (262, 0))),
+        (273, 4, 2, pack("I", 200)),
+        (278, 3, 1, pack("HH", 32, 0)),
+        (279, 3, 2, pack("HH", 9, 5)),
+        (282, 5, 1, pack("I", 208)),
+        (34675, 7, 9, pack("I", 216)),
+    ]
+    directory = b"".join(pack("HHI", tag, kind, count) + value for tag, kind, count, value in entries)
+    head = (b"II" if order == "<" else b"MM") + pack("HIH", 42, 8, len(entries))
+    values = pack("II", 225, 234) + pack("II", 300, 1) + b"a profile"
+    return (head + directory + bytes(4)).ljust(200, b"\0") + values + b"strip one" + b"strip"
 
 
 def _samples(pattern: str) -> list[bytes]:
@@ -178,6 +225,7 @@ TARGETS: dict[str, Target] = {
         [b"Format=png\nMediaFront/Resolution=300x300\nInputSize/InputMediaSize=8268x11693\nImagesToTransfer=2"],
     ),
     "job_record": Target(model.decode, (ValueError,), [_JOB_RECORD]),
+    "page_file": Target(_page_file, (SpoolError,), [_tiff("<"), _tiff(">")]),
     "acquisition_report": Target(messages.decode_report, (messages.ProtocolBreach,), _REPORTS),
 }
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _NONE: Final = -1
+_MAX_TITLE: Final = 1000
 #: What XML 1.0 (2.2, Char) cannot hold.
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -55,8 +56,8 @@ class DocumentInfo:
 
     @property
     def xml_title(self) -> str:
-        """The title without what XML cannot hold."""
-        return _NOT_XML.sub("", self.title)
+        """The title without what XML cannot hold, and no longer than anybody reads."""
+        return _NOT_XML.sub("", self.title)[:_MAX_TITLE]
 
     @property
     def created_utc(self) -> datetime:

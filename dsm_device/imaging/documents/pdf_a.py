@@ -1,7 +1,7 @@
 """pdf-a: PDF 1.4 that conforms to PDF/A-1b (ISO 19005-1:2005), each page one scanned image.
 
-A JPEG page is the page's file as it is. A G4 page is as many images as its file has strips, since each strip is
-coded by itself, and one PDF image is one code; their edges are the same numbers, so that nothing shows between.
+A JPEG page is the file as it is, a G4 page the code in the strip of its file. A file of several strips gives
+as many images, since one PDF image is one code; most readers then round at their edges.
 """
 
 from __future__ import annotations
@@ -31,16 +31,14 @@ from .tiff_directory import (
 PRODUCER: Final = f"dsm-device {__version__}"
 #: The numbers of the objects that others refer to. That of Pages stands behind the pages, the rest before them.
 _PAGES, _CATALOG, _INFO, _METADATA, _PROFILE = range(1, 6)
-_POINTS_PER_INCH: Final = 72
-#: PDF Reference 1.4, appendix C: the largest page, about 5 m. Longer ones are shown smaller.
-_MAX_SIDE_POINTS: Final = 14_400
+#: Lengths are whole units, the five decimals of a real number (PDF Reference 1.4, appendix C).
+_UNITS_PER_POINT: Final = 10**5
+_UNITS_PER_INCH: Final = 72 * _UNITS_PER_POINT
+#: The same place: the longest side, about 5 m. Longer pages are shown smaller.
+_MAX_SIDE: Final = 14_400 * _UNITS_PER_POINT
 #: ISO 19005-1 6.1.12: elements of an array (here Kids), entries of a dictionary (XObject), the largest integer
 #: (Length), indirect objects.
 _MAX_ELEMENTS, _MAX_ENTRIES, _MAX_INTEGER, _MAX_OBJECTS = 8191, 4095, 2**31 - 1, 8_388_607
-#: The same place; bytes of a string.
-_MAX_STRING: Final = 65_534
-#: As many as a PDF consumer need heed (PDF Reference 1.4, appendix C), a thousandth of a pixel at most.
-_DECIMALS: Final = 5
 _XREF_PORTION: Final = 256
 _CCITT_G4: Final = 4
 _BLACK_IS_ZERO: Final = 1
@@ -76,12 +74,12 @@ class PdfA(Layout):
     def part(self, page: DocumentPage, index: int) -> list[Item]:
         number = self.first_items[index] + 1
         images = _images(page)
-        width, height = _size_points(page)
+        width, height = _size(page)
         names = "".join(f"/I{at} {number + 2 + at} 0 R" for at in range(len(images)))
         return [
             _dictionary(
                 number,
-                f"/Type/Page/Parent {_PAGES} 0 R/MediaBox[0 0 {_number(width)} {_number(height)}]"
+                f"/Type/Page/Parent {_PAGES} 0 R/MediaBox[0 0 {_points(width)} {_points(height)}]"
                 f"/Resources<</XObject<<{names}>>>>/Contents {number + 1} 0 R",
             ),
             _stream(number + 1, "", _drawing(images, width, height)),
@@ -173,29 +171,35 @@ def _check_is_g4(page: DocumentPage, directory: Directory) -> None:
         raise page.damage("is no G4 file as PDF takes it")
 
 
-def _size_points(page: DocumentPage) -> tuple[float, float]:
-    width, height = page.width_px / page.x_dpi, page.height_px / page.y_dpi
-    points = min(_POINTS_PER_INCH, _MAX_SIDE_POINTS / max(width, height))
-    return width * points, height * points
+def _size(page: DocumentPage) -> tuple[int, int]:
+    """Width and height in units, rounded down: what renders at the page's resolution gets no further pixel."""
+    width = page.width_px * _UNITS_PER_INCH // page.x_dpi
+    height = page.height_px * _UNITS_PER_INCH // page.y_dpi
+    longest = max(width, height, _MAX_SIDE)
+    return width * _MAX_SIDE // longest, height * _MAX_SIDE // longest
 
 
-def _drawing(images: Sequence[_Image], width: float, height: float) -> bytes:
-    """The page's content: each image as wide as the page, between the edges that it shares with its neighbours."""
+def _drawing(images: Sequence[_Image], width: int, height: int) -> bytes:
+    """The page's content: its images, each as wide as the page.
+
+    All edges lie one unit further in than they are: poppler gives an image one more pixel where an edge falls on
+    a pixel's border, which at the page's own resolution they all do, and so scales what it need not.
+    """
     page_px = images[0].data.page.height_px
     operators = []
     for at, image in enumerate(images):
-        top = round(height * (1 - image.top / page_px), _DECIMALS)
-        bottom = round(height * (1 - (image.top + image.lines) / page_px), _DECIMALS)
-        matrix = f"{_number(width)} 0 0 {_number(top - bottom)} 0 {_number(bottom)}"
+        top, bottom = (height * (page_px - line) // page_px for line in (image.top, image.top + image.lines))
+        matrix = f"{_points(width - 2)} 0 0 {_points(top - bottom - 2)} {_points(1)} {_points(bottom + 1)}"
         operators.append(f"q {matrix} cm /I{at} Do Q\n")
     return "".join(operators).encode()
 
 
-def _number(value: float) -> str:
-    return f"{value:.{_DECIMALS}f}".rstrip("0").rstrip(".")
+def _points(units: int) -> str:
+    points, rest = divmod(units, _UNITS_PER_POINT)
+    return f"{points}.{rest:05}".rstrip("0").rstrip(".")
 
 
 def _text(text: str) -> str:
     """A text string (PDF Reference 1.4, 3.8.1) in hexadecimal, which needs no escapes."""
     data = text.encode("ascii") if text.isascii() else b"\xfe\xff" + text.encode("utf-16-be")
-    return f"<{data[:_MAX_STRING].hex()}>"
+    return f"<{data.hex()}>"
