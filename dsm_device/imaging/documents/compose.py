@@ -66,5 +66,5 @@ def _volumes(
             continue
         volumes.append(layout(info, index, limit_bytes))
         if not volumes[-1].add(page):
-            raise page.damage("is too large for a document of its format")
+            raise page.too_large()
     return tuple(volume.document() for volume in volumes)

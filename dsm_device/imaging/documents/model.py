@@ -41,6 +41,13 @@ class DocumentPage:
         """The error to raise for this page; ``problem`` follows the file's name."""
         return SpoolError(f"the page file {self.path} {problem}", "cancel the job and scan its pages again")
 
+    def too_large(self) -> SpoolError:
+        """The error to raise where the page alone is more than a document can hold."""
+        return SpoolError(
+            f"the page file {self.path} is too large for a document of this format",
+            "choose a lower resolution, or a format of single pages",
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentInfo:

@@ -7,7 +7,7 @@ in the page's file in which offsets are new, and NewSubfileType and PageNumber t
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import ClassVar, Final
 
@@ -20,12 +20,13 @@ _PAGE_OF_MANY: Final = 2
 #: SubIFDs, Exif, GPS, Interoperability; FreeOffsets and FreeByteCounts: they point to what is not copied.
 _NOT_COPIED: Final = frozenset({330, 34665, 34853, 40965, 288, 289})
 _HEADER_BYTES: Final = 8
+_LARGEST_OFFSET: Final = 2**32 - 1
 
 
 class MultiTiff(Layout):
     """The byte order is that of the first page's file."""
 
-    LIMIT_BYTES: ClassVar[int] = 2**32 - 1
+    LIMIT_BYTES: ClassVar[int] = _LARGEST_OFFSET
     MAX_PAGES: ClassVar[int] = 2**16 - 1  # PageNumber is a SHORT
     MAX_ITEMS: ClassVar[int] = 2**16
     _byte_order = "<"
@@ -46,18 +47,18 @@ class MultiTiff(Layout):
         fields = self._fields(directory, index)
         values_at = self.start(index) + 2 + 12 * len(fields) + 4
         strips_at = values_at + sum(_even(field.size_bytes) for field in fields.values() if not field.is_inline)
-        offsets = self._pack_longs(accumulate(directory.strip_byte_counts[:-1], initial=strips_at))
+        offsets = self._pack_offsets(accumulate(directory.strip_byte_counts[:-1], initial=strips_at))
         entries, values = [], list[Segment]()
         for tag, field in fields.items():
             value = offsets if tag == STRIP_OFFSETS else field.value
             if not field.is_inline:
                 values += _padded(offsets if tag == STRIP_OFFSETS else _value(page, directory, field))
-                value = self._pack("I", values_at)
+                value = self._pack_offsets((values_at,))
                 values_at += _even(field.size_bytes)
             entries.append(self._pack("HHI4s", tag, field.kind, field.count, value))
         end = strips_at + sum(directory.strip_byte_counts)
         following = _even(end) if index + 1 < len(self.pages) else 0
-        head = self._pack("H", len(fields)) + b"".join(entries) + self._pack("I", following)
+        head = self._pack("H", len(fields)) + b"".join(entries) + self._pack_offsets((following,))
         return (head, *values, *_strips(page, directory), bytes(end % 2))
 
     def _fields(self, directory: Directory, index: int) -> dict[int, Field]:
@@ -71,9 +72,10 @@ class MultiTiff(Layout):
     def _pack(self, format: str, *values: int | bytes) -> bytes:  # noqa: A002 - as in struct
         return struct.pack(self._byte_order + format, *values)
 
-    def _pack_longs(self, values: Iterator[int]) -> bytes:
-        numbers = list(values)
-        return self._pack(f"{len(numbers)}I", *numbers)
+    def _pack_offsets(self, values: Iterable[int]) -> bytes:
+        """Those beyond 4 GiB are of a page that is being measured, and will not be taken."""
+        offsets = [value & _LARGEST_OFFSET for value in values]
+        return self._pack(f"{len(offsets)}I", *offsets)
 
 
 def _even(offset: int) -> int:

@@ -137,7 +137,7 @@ def _images(page: DocumentPage) -> list[_Image]:
     """What the page consists of, from top to bottom."""
     images = _strips(page) if page.color is ColorProcessing.BLACK_AND_WHITE_1 else [_jpeg(page)]
     if len(images) > _MAX_ENTRIES or any(len(image.data) > _MAX_INTEGER for image in images):
-        raise page.damage("is larger than an image in a PDF can be")
+        raise page.too_large()
     return images
 
 

@@ -21,6 +21,7 @@ _TYPE_BYTES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 
 _BYTE_ORDERS: Final = {b"II*\0": "<", b"MM\0*": ">"}
 _INLINE_BYTES: Final = 4
 _ENTRY_BYTES: Final = 12
+_MAX_FIELDS: Final = 1000
 #: Two million lines in the smallest strips.
 _MAX_STRIPS: Final = 2**17
 _ONE_STRIP: Final = 2**32 - 1  # the default of RowsPerStrip
@@ -117,6 +118,8 @@ def _opened(page: DocumentPage) -> Iterator[_File]:
 def _fields(file: _File, order: str) -> dict[int, Field]:
     (at,) = struct.unpack(order + "I", file.read(4, 4))
     (count,) = struct.unpack(order + "H", file.read(at, 2))
+    if count > _MAX_FIELDS:
+        raise file.page.damage(f"is damaged: it has {count} fields")
     entries = struct.iter_unpack(order + "HHI4s", file.read(at + 2, count * _ENTRY_BYTES))
     fields = {tag: Field(kind, count, value) for tag, kind, count, value in entries}
     if len(fields) != count or list(fields) != sorted(fields):

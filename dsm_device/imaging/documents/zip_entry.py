@@ -25,7 +25,7 @@ END_BYTES: Final = _END.size
 
 @dataclass(frozen=True, slots=True)
 class ZipEntry:
-    """``name`` is ASCII, ``data`` less than 4 GiB."""
+    """``name`` is ASCII; with ``data`` of 4 GiB or more there is no archive."""
 
     name: str
     data: Segment
@@ -48,7 +48,8 @@ class ZipEntry:
 
     def _common(self) -> tuple[int, ...]:
         time, date = _dos_time(self.modified)
-        return _STORED, time, date, self.crc32, len(self.data), len(self.data), len(self.name)
+        size_bytes = min(len(self.data), MAX_BYTES)  # larger ones are only measured, and not taken
+        return _STORED, time, date, self.crc32, size_bytes, size_bytes, len(self.name)
 
 
 def end(entries: int, directory_offset: int, directory_bytes: int) -> bytes:

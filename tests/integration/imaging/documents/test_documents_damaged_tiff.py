@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import os
 import struct
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from dsm_device.errors import SpoolError
 from dsm_device.hardware import ColorProcessing
@@ -61,6 +64,7 @@ def test_the_file_that_the_cases_spoil_is_taken(tmp_path: Path, info: DocumentIn
         (tiff({300: (99, 1, bytes(4))}), "no known type"),
         (tiff({300: (LONG, 0, bytes(4))}), "no known type"),
         (tiff({300: (12, 2**31, bytes(4))}), "points behind its end"),
+        (tiff({tag: (SHORT, 1, bytes(4)) for tag in range(300, 1300)}), "it has 1007 fields"),
         (tiff({273: None}), "no strips"),
         (tiff({279: (7, 2, bytes(4))}), "no strips"),
         (tiff({273: (LONG, 2**29, bytes(4))}), "points behind its end"),
@@ -108,3 +112,55 @@ def test_two_byte_orders_in_one_job(tmp_path: Path, info: DocumentInfo) -> None:
     composed(tmp_path / "alone", swapped, info)
     with pytest.raises(SpoolError, match="page-1 has another byte order"):
         compose("tiff-multi-g4", pages, info)
+
+
+GRAY8 = ColorProcessing.GRAYSCALE_8
+WIDTH, HEIGHT = 2**15, 3 * 2**14
+
+
+def huge_page(path: Path) -> DocumentPage:
+    """1.5 GiB in two strips, of which the file system keeps nothing but the directory."""
+    first = HEIGHT // 3 * 2
+    strips = {
+        256: (LONG, 1, struct.pack("<I", WIDTH)),
+        257: (LONG, 1, struct.pack("<I", HEIGHT)),
+        258: (SHORT, 1, struct.pack("<HH", 8, 0)),
+        259: (SHORT, 1, struct.pack("<HH", 1, 0)),
+        262: (SHORT, 1, struct.pack("<HH", 1, 0)),
+        273: (LONG, 2, struct.pack("<I", 190)),
+        278: (LONG, 1, struct.pack("<I", first)),
+        279: (LONG, 2, struct.pack("<I", 180)),
+    }
+    data = bytearray(tiff(strips, struct.pack("<II", 200, 200 + WIDTH * first))[:200])
+    data[180:188] = struct.pack("<II", WIDTH * first, WIDTH * (HEIGHT - first))
+    path.write_bytes(data)
+    size = 200 + WIDTH * HEIGHT
+    os.truncate(path, size)
+    return DocumentPage(path, "tiff-single-uncompressed", size, WIDTH, HEIGHT, 300, 300, GRAY8, 0)
+
+
+def test_four_gigabytes_are_the_end_of_a_volume(
+    tmp_path: Path, info: DocumentInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last strip of the third page would begin beyond them."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    pages = [huge_page(tmp_path / f"page-{number}") for number in range(3)]
+    documents = compose("tiff-multi-uncompressed", pages, info)
+    assert [document.page_count for document in documents] == [2, 1]
+    with documents[0].open() as reader, Image.open(io.BufferedReader(reader)) as image:
+        assert getattr(image, "n_frames", 0) == 2
+        image.seek(1)
+        last = image.tile[-1]
+        assert last.offset + WIDTH * HEIGHT // 3 == documents[0].size_bytes
+
+
+def test_a_page_file_of_four_gigabytes_goes_into_no_archive(tmp_path: Path, info: DocumentInfo) -> None:
+    path = tmp_path / "page"
+    path.write_bytes(b"\xff\xd8\xff")
+    os.truncate(path, 2**32 - 2)
+    with path.open("ab") as file:
+        file.write(b"\xff\xd9")
+    page = DocumentPage(path, "jfif", 2**32, 10, 10, 300, 300, GRAY8, 0)
+    for name in ("xps", "pdf-a"):
+        with pytest.raises(SpoolError, match="is too large"):
+            compose(name, [page], info)
