@@ -1,52 +1,53 @@
 """A page's file while its rows come in.
 
-``PageWriter`` takes rows in any portions, cuts them into strips, brings the strips to the promised width and
-colour and hands them to the encoder of the format. It holds one strip at most, whatever the page's size.
+``PageWriter`` takes rows in any portions and cuts them into strips. Where the scanner delivers what the file is to
+hold, strips go to the encoder as they lie; else through the stages of :mod:`.pipeline`. Its memory does not grow
+with the page.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from dsm_device.errors import ScannerMismatch, SpoolError
 from dsm_device.hardware import Frame
-from dsm_device.imaging.encoders import ENCODERS, Encoder
+from dsm_device.imaging.blank import is_blank
+from dsm_device.imaging.encoders import ENCODERS
 from dsm_device.imaging.formats import PageFile, PageSpec
-from dsm_device.imaging.strips import Step, Strip, lines_per_strip, steps, white_byte
+from dsm_device.imaging.overview import Overview
+from dsm_device.imaging.pipeline import region_of, stages
+from dsm_device.imaging.raster import Raster, pack, unpack, working_color
+from dsm_device.imaging.stages import Chain
+from dsm_device.imaging.stages.exposure import NEGATIVE, applied
+from dsm_device.imaging.strips import Cutter, Strip, check, columns, lines_per_strip, white_byte
 
 _FULL_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_READ_BYTES: Final = 256 * 1024
 
 
 def open_page(path: Path, spec: PageSpec, frame: Frame) -> PageWriter:
     """Begin the file of a page, which must not exist yet, readable by this user only (mode 0600).
 
     Raises ``SpoolError`` where it cannot be written, ``ScannerMismatch`` or ``DriverError`` where the frame
-    does not serve the spec, ``TicketRefused`` where this installation lacks the format's library.
+    does not serve the spec, ``TicketRefused`` where this installation lacks the format's library. A page that
+    must be whole before it can be written waits in an unnamed file in the folder of ``path``.
     """
-    strip_steps = steps(frame, spec.width_px, spec.color)
-    strip_lines = lines_per_block(spec, frame)
+    check(frame, spec.color)
     with _as_spool_error(path):
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w+b")
     try:
         with _as_spool_error(path):
-            encoder = ENCODERS[spec.format](file, spec, strip_lines)
+            return PageWriter(path, spec, frame, file)
     except BaseException:
         _remove(path, file)
         raise
-    return PageWriter(
-        path=path,
-        spec=spec,
-        frame=frame,
-        file=file,
-        encoder=encoder,
-        strip_steps=strip_steps,
-        strip_lines=strip_lines,
-    )
 
 
 def lines_per_block(spec: PageSpec, frame: Frame) -> int:
@@ -57,25 +58,16 @@ def lines_per_block(spec: PageSpec, frame: Frame) -> int:
 class PageWriter:
     """Takes the rows of one page. Ends with :meth:`finish`, or with :meth:`discard` also after any error."""
 
-    def __init__(
-        self,
-        *,
-        path: Path,
-        spec: PageSpec,
-        frame: Frame,
-        file: BinaryIO,
-        encoder: Encoder,
-        strip_steps: list[Step],
-        strip_lines: int,
-    ) -> None:
+    def __init__(self, path: Path, spec: PageSpec, frame: Frame, file: BinaryIO) -> None:
         self._path = path
         self._spec = spec
         self._frame = frame
         self._file = file
-        self._encoder = encoder
-        self._steps = strip_steps
-        self._strip = bytearray(strip_lines * frame.bytes_per_line)
-        self._filled_bytes = 0
+        self._region = region_of(spec)
+        strip_lines = lines_per_block(spec, frame)
+        self._output = _Output(file, spec, strip_lines)
+        self._lines = _Lines(spec, frame, path.parent, self._output)
+        self._cutter = Cutter(frame.bytes_per_line, strip_lines, self._lines.push)
         self._rows_received = 0
         self._rows_taken = 0
         self._finished = False
@@ -83,15 +75,17 @@ class PageWriter:
     @property
     def strip_bytes(self) -> int:
         """The size of a strip of delivered rows; blocks of this size are encoded where they lie."""
-        return len(self._strip)
+        return self._cutter.strip_bytes
 
     def write(self, rows: Strip) -> None:
         """Take whole lines; ``rows`` may be reused afterwards. Lines beyond the promised height are dropped."""
-        lines, torn_bytes = divmod(len(rows), self._frame.bytes_per_line)
+        line_bytes = self._frame.bytes_per_line
+        lines, torn_bytes = divmod(len(rows), line_bytes)
         if torn_bytes:
-            raise ValueError(f"{len(rows)} bytes are no whole lines of {self._frame.bytes_per_line}")
+            raise ValueError(f"{len(rows)} bytes are no whole lines of {line_bytes}")
+        above = min(lines, max(0, self._region.y_px - self._rows_received))
         self._rows_received += lines
-        self._take(memoryview(rows), lines)
+        self._take(memoryview(rows)[above * line_bytes :], lines - above)
 
     def finish(self) -> PageFile:
         """Complete the file. Lines that were announced and did not come are white.
@@ -101,65 +95,149 @@ class PageWriter:
         """
         announced = self._frame.height_px
         if announced is not None:
-            self._fill_with_white()
-        elif self._rows_taken == 0:
+            self._fill_with_white(self._region.height_px)
+        elif self._rows_received == 0:
             raise ScannerMismatch("the scanner delivered a page without a single line")
+        self._fill_with_white(1)
         with _as_spool_error(self._path):
-            self._encode(memoryview(self._strip)[: self._filled_bytes])
-            self._encoder.finish(self._rows_taken)
-            self._encoder.close()
-            self._file.close()
+            self._cutter.finish()
+            blank = self._lines.finish()
+            width_px, height_px = self._output.finish()
+            crc32 = _crc32(self._file)
+            self._close()
             size_bytes = self._path.stat().st_size
         self._finished = True
         missing = max(0, (announced or 0) - self._rows_received)
         return PageFile(
-            self._path, size_bytes, self._spec.width_px, self._rows_taken, self._rows_received, missing
+            self._path, size_bytes, width_px, height_px, self._rows_received, missing, crc32=crc32, blank=blank
         )
 
     def discard(self) -> None:
         """Give the page up and remove its file. Does nothing after :meth:`finish` has returned."""
         if not self._finished:
-            self._encoder.close()
+            self._lines.close()
+            self._output.close()
             _remove(self._path, self._file)
 
     def _take(self, rows: memoryview, lines: int) -> None:
-        """Encode whole strips where they lie and keep the rest; only torn strips are copied."""
-        lines = min(lines, self._spec.height_px - self._rows_taken)
+        lines = min(lines, self._region.height_px - self._rows_taken)
         self._rows_taken += lines
-        rest = rows[: lines * self._frame.bytes_per_line]
         with _as_spool_error(self._path):
-            while self._filled_bytes + len(rest) >= self.strip_bytes:
-                if self._filled_bytes:
-                    rest = self._keep(rest)
-                    self._encode(memoryview(self._strip))
-                    self._filled_bytes = 0
-                else:
-                    self._encode(rest[: self.strip_bytes])
-                    rest = rest[self.strip_bytes :]
-        self._keep(rest)
+            self._cutter.push(rows[: lines * self._frame.bytes_per_line])
 
-    def _keep(self, rows: memoryview) -> memoryview:
-        """Copy rows into the torn strip; gives those that no longer fit."""
-        fitting = rows[: self.strip_bytes - self._filled_bytes]
-        end = self._filled_bytes + len(fitting)
-        self._strip[self._filled_bytes : end] = fitting
-        self._filled_bytes = end
-        return rows[len(fitting) :]
-
-    def _encode(self, strip: memoryview) -> None:
-        lines = len(strip) // self._frame.bytes_per_line
-        if lines:
-            converted: Strip = strip
-            for step in self._steps:
-                converted = step(converted, lines)
-            self._encoder.encode(converted, lines)
-
-    def _fill_with_white(self) -> None:
-        white = memoryview(bytes((white_byte(self._frame.color),)) * self.strip_bytes)
+    def _fill_with_white(self, height_px: int) -> None:
+        """Make the region ``height_px`` high at least."""
         strip_lines = self.strip_bytes // self._frame.bytes_per_line
-        while missing := self._spec.height_px - self._rows_taken:
+        white = memoryview(bytes((_white_byte(self._spec, self._frame),)) * self.strip_bytes)
+        while (missing := height_px - self._rows_taken) > 0:
             lines = min(missing, strip_lines)
             self._take(white[: lines * self._frame.bytes_per_line], lines)
+
+    def _close(self) -> None:
+        self._lines.close()
+        self._output.close()
+        self._file.close()
+
+
+class _Lines:
+    """From strips of delivered lines to the output, past whoever judges the page."""
+
+    def __init__(self, spec: PageSpec, frame: Frame, folder: Path, output: _Output) -> None:
+        self._spec = spec
+        self._delivered = frame.color
+        self._working = working_color(frame.color, spec.color)
+        self._output = output
+        region = region_of(spec)
+        self._width_px = region.width_px
+        self._columns = columns(frame, region.x_px, region.width_px, _white_byte(spec, frame))
+        chosen = stages(spec, frame, folder)
+        self._chain = Chain(chosen)
+        self._as_it_lies = not chosen and not spec.treatment.negative and frame.color is spec.color
+        self._overview = Overview(frame.x_dpi, frame.y_dpi) if spec.treatment.judge_blank else None
+
+    def push(self, strip: memoryview, lines: int) -> None:
+        packed = self._columns(strip, lines) if self._columns else strip
+        if self._as_it_lies:
+            self._output.encode(packed, lines)
+        if self._as_it_lies and not self._overview:
+            return
+        raster = unpack(packed, self._delivered, self._working, self._width_px, lines)
+        if self._spec.treatment.negative:
+            raster = applied(raster, NEGATIVE)
+        if self._overview:
+            self._overview.push(raster)
+        if not self._as_it_lies:
+            self._output.write_all(self._chain.push(raster))
+
+    def finish(self) -> bool | None:
+        """The page has ended; tells whether it is blank, or None where nobody asks."""
+        self._output.write_all(self._chain.finish())
+        if not self._overview:
+            return None
+        self._overview.end()
+        return is_blank(self._overview)
+
+    def close(self) -> None:
+        self._chain.close()
+
+
+class _Output:
+    """The encoder, which gets strips of equal height and learns the page's size when it is known."""
+
+    def __init__(self, file: BinaryIO, spec: PageSpec, strip_lines: int) -> None:
+        self._file = file
+        self._spec = spec
+        self._strip_lines = strip_lines
+        self._encoder = ENCODERS[spec.format](file, spec, strip_lines)
+        self._cutter: Cutter | None = None
+        self._lines = 0
+
+    def encode(self, strip: Strip, lines: int) -> None:
+        """Packed lines, as many as a strip has, or the last ones."""
+        self._lines += lines
+        self._encoder.encode(strip, lines)
+
+    def write_all(self, rasters: Iterable[Raster]) -> None:
+        for raster in rasters:
+            if self._cutter is None:
+                self._cutter = self._begin(raster.width_px)
+            self._cutter.push(memoryview(pack(raster, self._spec.color)))
+
+    def finish(self) -> tuple[int, int]:
+        """Complete the file; gives its width and height."""
+        if self._cutter:
+            self._cutter.finish()
+        self._encoder.finish(self._lines)
+        return self._spec.width_px, self._lines
+
+    def close(self) -> None:
+        self._encoder.close()
+
+    def _begin(self, width_px: int) -> Cutter:
+        """A sheet may turn out smaller than promised: then the file begins anew."""
+        if width_px != self._spec.width_px:
+            self._encoder.close()
+            self._file.seek(0)
+            self._file.truncate()
+            self._spec = replace(self._spec, width_px=width_px)
+            self._encoder = ENCODERS[self._spec.format](self._file, self._spec, self._strip_lines)
+        return Cutter(self._spec.color.bytes_per_line(width_px), self._strip_lines, self.encode)
+
+
+def _white_byte(spec: PageSpec, frame: Frame) -> int:
+    """Of which white consists that is added before the samples are inverted, if they are."""
+    white = white_byte(frame.color)
+    return white ^ 0xFF if spec.treatment.negative else white
+
+
+def _crc32(file: BinaryIO) -> int:
+    """Of the file as it is on disk: some encoders write behind Python's back."""
+    file.flush()
+    crc32, at = 0, 0
+    while chunk := os.pread(file.fileno(), _READ_BYTES, at):
+        crc32 = zlib.crc32(chunk, crc32)
+        at += len(chunk)
+    return crc32
 
 
 @contextmanager

@@ -48,10 +48,8 @@ def white_byte(color: ColorProcessing) -> int:
     return 0x00 if color is ColorProcessing.BLACK_AND_WHITE_1 else 0xFF
 
 
-def steps(frame: Frame, width_px: int, color: ColorProcessing) -> list[Step]:
-    """What must be done to strips of ``frame`` to get packed lines of ``width_px`` pixels in ``color``.
-
-    Raises ``ScannerMismatch`` where ``color`` cannot be made of the delivered one, and ``DriverError`` where
+def check(frame: Frame, color: ColorProcessing) -> None:
+    """Raises ``ScannerMismatch`` where ``color`` cannot be made of the delivered one, and ``DriverError`` where
     the frame contradicts itself.
     """
     if frame.color not in MADE_FROM[color]:
@@ -61,47 +59,94 @@ def steps(frame: Frame, width_px: int, color: ColorProcessing) -> list[Step]:
             f"the driver announces {frame.bytes_per_line} bytes for a line of {frame.width_px} pixels"
             f" in {frame.color}"
         )
-    return [*_width_steps(frame, width_px), *_color_steps(frame.color, color, width_px)]
 
 
-def _width_steps(frame: Frame, width_px: int) -> list[Step]:
-    """Drop the padding of the lines, crop them or pad them with white, and clear stray bits behind them."""
-    line_bytes = frame.color.bytes_per_line(width_px)
-    kept_px = min(frame.width_px, width_px)
-    kept_bytes = frame.color.bytes_per_line(kept_px)
-    stray_bits = kept_bytes * 8 - kept_px * frame.color.channels * frame.color.bits_per_sample
-    if line_bytes == kept_bytes == frame.bytes_per_line and not stray_bits:
-        return []
-    white = white_byte(frame.color)
-    cleared = [byte >> stray_bits << stray_bits for byte in range(256)]
+def columns(frame: Frame, left_px: int, width_px: int, fill: int) -> Step | None:
+    """From delivered lines to packed ones of ``width_px`` pixels that begin at pixel ``left_px``.
 
-    def set_width(strip: Strip, lines: int) -> Strip:
-        kept = picture(strip, "L", frame.bytes_per_line, lines).crop((0, 0, kept_bytes, lines))
+    Drops the padding of the lines and clears stray bits; what lies beyond the image consists of the byte ``fill``.
+    None where the lines are so already.
+    """
+    color = frame.color
+    kept_px = max(0, min(frame.width_px - left_px, width_px))
+    line_bytes, kept_bytes = color.bytes_per_line(width_px), color.bytes_per_line(kept_px)
+    stray_bits = kept_bytes * 8 - kept_px * color.channels * color.bits_per_sample
+    if left_px == 0 and line_bytes == kept_bytes == frame.bytes_per_line and not stray_bits:
+        return None
+    mask = 0xFF >> 8 - stray_bits
+    cleared = [byte & ~mask | fill & mask for byte in range(256)]
+    kept_of = _bits if left_px % 8 and color is ColorProcessing.BLACK_AND_WHITE_1 else _bytes
+
+    def set_columns(strip: Strip, lines: int) -> Strip:
+        if not kept_px:
+            return bytes((fill,)) * (line_bytes * lines)
+        kept = kept_of(picture(strip, "L", frame.bytes_per_line, lines), color, left_px, kept_px)
         if stray_bits:
             last_bytes = kept.crop((kept_bytes - 1, 0, kept_bytes, lines))
             kept.paste(last_bytes.point(cleared), (kept_bytes - 1, 0))
-        if line_bytes > kept_bytes:
-            padded = Image.new("L", (line_bytes, lines), white)
-            padded.paste(kept, (0, 0))
-            return padded.tobytes()
-        return kept.tobytes()
+        if line_bytes == kept_bytes:
+            return kept.tobytes()
+        padded = Image.new("L", (line_bytes, lines), fill)
+        padded.paste(kept, (0, 0))
+        return padded.tobytes()
 
-    return [set_width]
+    return set_columns
 
 
-def _color_steps(delivered: ColorProcessing, wanted: ColorProcessing, width_px: int) -> list[Step]:
-    def threshold(strip: Strip, lines: int) -> Strip:
-        """Pillow's conversion makes samples below 128 black; ``1;I`` packs black as 1."""
-        gray = picture(strip, "L", width_px, lines)
-        return gray.convert("1", dither=Image.Dither.NONE).tobytes("raw", "1;I")
+def _bytes(strip: Image.Image, color: ColorProcessing, left_px: int, width_px: int) -> Image.Image:
+    left = color.bytes_per_line(left_px)
+    return strip.crop((left, 0, left + color.bytes_per_line(width_px), strip.height))
 
-    def luma(strip: Strip, lines: int) -> Strip:
-        """ITU-R BT.601 luma, which is Pillow's conversion from RGB."""
-        return picture(strip, "RGB", width_px, lines).convert("L").tobytes()
 
-    chosen: list[Step] = []
-    if delivered is ColorProcessing.RGB_24 and wanted is not delivered:
-        chosen.append(luma)
-    if wanted is ColorProcessing.BLACK_AND_WHITE_1 and wanted is not delivered:
-        chosen.append(threshold)
-    return chosen
+def _bits(strip: Image.Image, color: ColorProcessing, left_px: int, width_px: int) -> Image.Image:
+    """Bilevel pixels that begin within a byte."""
+    pixels = Image.frombytes("1", (strip.width * 8, strip.height), strip.tobytes())
+    packed = pixels.crop((left_px, 0, left_px + width_px, strip.height)).tobytes()
+    return picture(packed, "L", color.bytes_per_line(width_px), strip.height).copy()
+
+
+class Cutter:
+    """Cuts rows that come in any portions into strips of ``strip_lines`` lines; the last may have fewer.
+
+    Whole strips are handed on where they lie; only torn ones are copied.
+    """
+
+    def __init__(self, line_bytes: int, strip_lines: int, hand_on: Callable[[memoryview, int], None]) -> None:
+        self._line_bytes = line_bytes
+        self._strip = bytearray(strip_lines * line_bytes)
+        self._filled_bytes = 0
+        self._hand_on = hand_on
+
+    @property
+    def strip_bytes(self) -> int:
+        return len(self._strip)
+
+    def push(self, rows: memoryview) -> None:
+        """Take whole lines; ``rows`` may be reused afterwards."""
+        rest = rows
+        while self._filled_bytes + len(rest) >= self.strip_bytes:
+            if self._filled_bytes:
+                rest = self._keep(rest)
+                self._filled_bytes = 0
+                self._hand_on_lines(memoryview(self._strip))
+            else:
+                self._hand_on_lines(rest[: self.strip_bytes])
+                rest = rest[self.strip_bytes :]
+        self._keep(rest)
+
+    def finish(self) -> None:
+        """Hand on what is left."""
+        if self._filled_bytes:
+            self._hand_on_lines(memoryview(self._strip)[: self._filled_bytes])
+            self._filled_bytes = 0
+
+    def _keep(self, rows: memoryview) -> memoryview:
+        """Copy rows into the torn strip; gives those that no longer fit."""
+        fitting = rows[: self.strip_bytes - self._filled_bytes]
+        end = self._filled_bytes + len(fitting)
+        self._strip[self._filled_bytes : end] = fitting
+        self._filled_bytes = end
+        return rows[len(fitting) :]
+
+    def _hand_on_lines(self, strip: memoryview) -> None:
+        self._hand_on(strip, len(strip) // self._line_bytes)

@@ -1,0 +1,160 @@
+"""Whether anything is on a page. In doubt there is: a page that is wrongly dropped is lost.
+
+Blank is a light sheet of even brightness without colour, on which there are no marks but small ones (dust, fibres)
+and the holes of a punch near its edges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from PIL import Image, ImageChops, ImageFilter
+
+from dsm_device.imaging.overview import Overview
+
+#: Darker paper may be coloured paper, which is a page of its own; so is paper with this much tint.
+_LIGHT: Final = 234
+_TINT: Final = 16
+#: By how much paper's brightness may differ between any two places of 20 mm.
+_UNEVEN: Final = 24
+_PLACE_MM: Final = 20.0
+#: A mark is darker by this than its surroundings within 5 mm: above the grain, below pencil that is almost gone.
+_MARK: Final = 11
+_SURROUNDINGS_MM: Final = 5.0
+#: Marks are looked at in squares of 1 mm; one counts from this mean of its pixels' darkness, as a stroke of faint
+#: pencil leaves it and a single grain does not.
+_SQUARE_MM: Final = 1.0
+_SQUARE_DARKNESS: Final = 1.5
+#: Means are rounded to whole levels, so darkness is multiplied first.
+_GAIN: Final = 8
+#: Marks with fewer squares between them than this belong together, as the letters of a word do.
+_NEAR: Final = (-2, -1, 0, 1, 2)
+#: What is longer is no dust. A hole is about as high as it is wide and near an edge of the sheet.
+_DUST_MM: Final = 6.0
+_HOLE_MM: Final = (4.0, 9.0)
+_HOLE_INSET_MM: Final = 20.0
+#: The scanner's edge, where the sheet casts a shadow.
+_EDGE_MM: Final = 3.0
+#: So many marked squares are more than dust and four holes.
+_MOST_SQUARES: Final = 500
+_MOST_MARKS: Final = 100
+
+_MM_PER_INCH: Final = 25.4
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """The rectangle around marked squares that belong together, in squares."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+
+def is_blank(overview: Overview) -> bool:
+    """True if nothing is on the page; faint writing is something."""
+    gray = overview.gray
+    if _is_tinted(overview.histograms) or not _is_even_and_light(gray, overview):
+        return False
+    squares = _marked_squares(gray, overview)
+    marked = _places(squares)
+    if len(marked) > _MOST_SQUARES:
+        return False
+    marks = _joined(marked)
+    return len(marks) <= _MOST_MARKS and all(_is_dust(mark) or _is_hole(mark, squares.size) for mark in marks)
+
+
+def _is_tinted(histograms: list[list[int]]) -> bool:
+    medians = [_median(counts) for counts in histograms]
+    return max(medians) - min(medians) > _TINT
+
+
+def _median(counts: list[int]) -> int:
+    left = sum(counts) / 2
+    for level, count in enumerate(counts):
+        left -= count
+        if left <= 0:
+            return level
+    return 255
+
+
+def _is_even_and_light(gray: Image.Image, overview: Overview) -> bool:
+    """By the means of places as large as a few words; the sheet's edge is left out."""
+    places = _reduced(_without_edge(gray, overview), overview, _PLACE_MM)
+    means = [level for level, count in enumerate(places.histogram()) if count]
+    return _median(gray.histogram()) >= _LIGHT and means[-1] - means[0] <= _UNEVEN
+
+
+def _marked_squares(gray: Image.Image, overview: Overview) -> Image.Image:
+    """One pixel a square of the sheet, not 0 where there is a mark."""
+    inner = _without_edge(gray, overview)
+    radii = tuple(_px(_SURROUNDINGS_MM, dpi) for dpi in overview.dpi)
+    surroundings = inner.filter(ImageFilter.BoxBlur(radii))
+    darkness = ImageChops.subtract(surroundings, inner)
+    amplified = darkness.point([min(255, _GAIN * level) if level >= _MARK else 0 for level in range(256)])
+    means = _reduced(amplified, overview, _SQUARE_MM)
+    return means.point([255 * (level >= _GAIN * _SQUARE_DARKNESS) for level in range(256)])
+
+
+def _places(squares: Image.Image) -> list[tuple[int, int]]:
+    """Column and row of the squares that are not 0, but no more than tell that the page is not blank."""
+    found: list[tuple[int, int]] = []
+    data = squares.tobytes()
+    at = data.find(255)
+    while at >= 0 and len(found) <= _MOST_SQUARES:
+        found.append((at % squares.width, at // squares.width))
+        at = data.find(255, at + 1)
+    return found
+
+
+def _joined(squares: list[tuple[int, int]]) -> list[_Mark]:
+    """Squares close to each other as one mark."""
+    left, marks = set(squares), []
+    while left:
+        mark, edge = set[tuple[int, int]](), [left.pop()]
+        while edge:
+            x, y = edge.pop()
+            mark.add((x, y))
+            near = {(x + dx, y + dy) for dx in _NEAR for dy in _NEAR} & left
+            left -= near
+            edge.extend(near)
+        xs, ys = [x for x, _ in mark], [y for _, y in mark]
+        marks.append(_Mark(min(xs), min(ys), max(xs) + 1, max(ys) + 1))
+    return marks
+
+
+def _is_dust(mark: _Mark) -> bool:
+    return max(mark.width, mark.height) * _SQUARE_MM <= _DUST_MM
+
+
+def _is_hole(mark: _Mark, sheet: tuple[int, int]) -> bool:
+    smallest, largest = _HOLE_MM
+    round_enough = all(smallest <= side * _SQUARE_MM <= largest for side in (mark.width, mark.height))
+    inset = min(mark.left, mark.top, sheet[0] - mark.right, sheet[1] - mark.bottom) * _SQUARE_MM + _EDGE_MM
+    return round_enough and inset <= _HOLE_INSET_MM
+
+
+def _without_edge(gray: Image.Image, overview: Overview) -> Image.Image:
+    across, down = (
+        min(_px(_EDGE_MM, dpi), (side - 1) // 2) for dpi, side in zip(overview.dpi, gray.size, strict=True)
+    )
+    return gray.crop((across, down, gray.width - across, gray.height - down))
+
+
+def _reduced(image: Image.Image, overview: Overview, side_mm: float) -> Image.Image:
+    across, down = (_px(side_mm, dpi) for dpi in overview.dpi)
+    return image.reduce((across, down))
+
+
+def _px(length_mm: float, dpi: float) -> int:
+    return max(1, round(length_mm * dpi / _MM_PER_INCH))
