@@ -1,7 +1,8 @@
 """From the region's pixels to the file's: resampled with antialiasing, strip by strip.
 
 Pillow's resize takes a box with fractions of pixels, and its filter looks beyond the box where the image goes on.
-So a strip with a few lines around it gives the very lines that the whole page would give.
+So a strip with a few lines around it gives the very lines that the whole page would give: across first, then
+down, each by a call of its own, since Pillow chooses the order by the sizes and rounds in between.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class Resample:
     def push(self, lines: Raster) -> Iterable[Raster]:
         wide_enough = _at_least(lines, ceil(self._scale.x), 1)
         self._width_px = floor(wide_enough.width_px / self._scale.x)
-        self._buffer.push(wide_enough)
+        across = (0, 0, float(self._width_px * self._scale.x), lines.height_px)
+        self._buffer.push(_resized(wide_enough, self._width_px, lines.height_px, across))
         yield from self._produce(floor((self._buffer.bottom - self._support) / self._scale.y - Fraction(1, 2)))
 
     def finish(self) -> Iterable[Raster]:
@@ -74,11 +76,15 @@ class Resample:
         top = max(0, floor((first + Fraction(1, 2)) * step - self._support) - 1)
         bottom = min(self._buffer.bottom, ceil((end - Fraction(1, 2)) * step + self._support) + 1)
         window = self._buffer.lines(top, bottom)
-        box = (0, float(first * step - top), float(self._width_px * self._scale.x), float(end * step - top))
+        down = (0, float(first * step - top), self._width_px, float(end * step - top))
         lines = end - first
         self._done = end
         self._buffer.drop_before(floor((end + Fraction(1, 2)) * step - self._support) - 1)
-        return window.map(lambda plane: plane.resize((self._width_px, lines), _FILTER, box))
+        return _resized(window, self._width_px, lines, down)
+
+
+def _resized(lines: Raster, width_px: int, height_px: int, box: tuple[float, float, float, float]) -> Raster:
+    return lines.map(lambda plane: plane.resize((width_px, height_px), _FILTER, box))
 
 
 def _at_least(lines: Raster, width_px: int, height_px: int) -> Raster:

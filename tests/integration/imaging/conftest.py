@@ -87,6 +87,11 @@ def promised() -> Callable[..., list[list[Pixel]]]:
     return pixels_promised
 
 
+@pytest.fixture(scope="session", name="samples_of_line")
+def samples_of_line_() -> Callable[..., list[int]]:
+    return samples_of_line
+
+
 @pytest.fixture(scope="session")
 def write_page() -> Callable[..., PageFile]:
     return write_rows
