@@ -30,9 +30,11 @@ _SQUARE_DARKNESS: Final = 1.5
 _GAIN: Final = 8
 #: Marks with fewer squares between them than this belong together, as the letters of a word do.
 _NEAR: Final = (-2, -1, 0, 1, 2)
-#: What is longer is no dust. A hole is about as high as it is wide and near an edge of the sheet.
+#: What is longer is no dust. A hole (ISO 838: 6 mm) with the shadow in it is about as high as it is wide, also
+#: when there is dust beside it, and near an edge of the sheet.
 _DUST_MM: Final = 6.0
-_HOLE_MM: Final = (4.0, 9.0)
+_HOLE_MM: Final = (5.0, 10.0)
+_HOLE_RATIO: Final = 1.6
 _HOLE_INSET_MM: Final = 20.0
 #: The scanner's edge, where the sheet casts a shadow.
 _EDGE_MM: Final = 3.0
@@ -138,8 +140,8 @@ def _is_dust(mark: _Mark) -> bool:
 
 
 def _is_hole(mark: _Mark, sheet: tuple[int, int]) -> bool:
-    smallest, largest = _HOLE_MM
-    round_enough = all(smallest <= side * _SQUARE_MM <= largest for side in (mark.width, mark.height))
+    shorter, longer = sorted((mark.width * _SQUARE_MM, mark.height * _SQUARE_MM))
+    round_enough = _HOLE_MM[0] <= shorter and longer <= min(_HOLE_MM[1], _HOLE_RATIO * shorter)
     inset = min(mark.left, mark.top, sheet[0] - mark.right, sheet[1] - mark.bottom) * _SQUARE_MM + _EDGE_MM
     return round_enough and inset <= _HOLE_INSET_MM
 

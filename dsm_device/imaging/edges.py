@@ -37,8 +37,10 @@ def sheet(overview: Overview, degrees: float = 0.0) -> Box | None:
     box = different.getbbox()
     if box is None or not _is_sheet(different.crop(box), overview):
         return None
+    inset = 1 if degrees else 0  # where the edge runs through pixels
+    left, top, right, bottom = box[0] + inset, box[1] + inset, box[2] - inset, box[3] - inset
     x, y = overview.scale
-    return Box(box[0] * x, box[1] * y, (box[2] - box[0]) * x, (box[3] - box[1]) * y)
+    return Box(left * x, top * y, (right - left) * x, (bottom - top) * y)
 
 
 def _beside(gray: Image.Image, overview: Overview) -> int | None:

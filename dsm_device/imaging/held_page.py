@@ -17,7 +17,7 @@ from typing import Final
 
 from PIL import Image
 
-from dsm_device.imaging.raster import LineBuffer, Raster, white
+from dsm_device.imaging.raster import LineBuffer, Raster, empty, white
 
 #: Sides of tiles by mode and planes, in pixels: about 8 to 24 KiB each. Larger ones make the band of lines that
 #: must be in memory higher, smaller ones cost more calls than compression.
@@ -72,7 +72,8 @@ class HeldPage:
 
     def window(self, left: int, top: int, right: int, bottom: int) -> Raster:
         """The rectangle, white where it lies beyond the page."""
-        found = white(self.mode, self.planes, right - left, bottom - top)
+        inside = left >= 0 and top >= 0 and right <= self.width_px and bottom <= self.height_px
+        found = (empty if inside else white)(self.mode, self.planes, right - left, bottom - top)
         side = self.tile_px
         for band in _tiles_touched(top, bottom, self.height_px, side):
             for column in _tiles_touched(left, right, self.width_px, side):
@@ -106,7 +107,7 @@ class HeldPage:
         Clean paper is the other way round, and a tile is mostly like the one before it.
         """
         strategy = zlib.Z_DEFAULT_STRATEGY if self._clean else zlib.Z_RLE
-        deflate = zlib.compressobj(1, wbits=-15, strategy=strategy)
+        deflate = zlib.compressobj(1, wbits=-13, strategy=strategy)  # a tile is hardly more
         samples = [plane.tobytes() for plane in tile.planes]
         data = b"".join([*map(deflate.compress, samples), deflate.flush()])
         self._clean = len(data) * _CLEAN_RATIO < sum(map(len, samples))
@@ -125,7 +126,7 @@ class HeldPage:
         side = self.tile_px
         size = min(side, self.width_px - column * side), min(side, self.height_px - band * side)
         start, end = self._offsets[number : number + 2]
-        data = zlib.decompress(os.pread(self._file.fileno(), end - start, start), -15)
+        data = zlib.decompress(os.pread(self._file.fileno(), end - start, start), wbits=-13)
         share = len(data) // self.planes
         return Raster(
             tuple(

@@ -87,20 +87,23 @@ def white(mode: str, planes: int, width_px: int, height_px: int) -> Raster:
     return Raster(tuple(Image.new(mode, (width_px, height_px), color) for _ in range(planes)))
 
 
+def empty(mode: str, planes: int, width_px: int, height_px: int) -> Raster:
+    """A rectangle that will be pasted over."""
+    return Raster(tuple(Image.new(mode, (width_px, height_px), None) for _ in range(planes)))
+
+
 def join(rasters: Sequence[Raster]) -> Raster:
     """Rasters of one width and mode, one below the other."""
     if len(rasters) == 1:
         return rasters[0]
-    joined = _empty_like(rasters[0], sum(each.height_px for each in rasters))
+    first = rasters[0]
+    height_px = sum(each.height_px for each in rasters)
+    joined = empty(first.mode, len(first.planes), first.width_px, height_px)
     top = 0
     for each in rasters:
         joined.paste(each, 0, top)
         top += each.height_px
     return joined
-
-
-def _empty_like(raster: Raster, height_px: int) -> Raster:
-    return raster.map(lambda plane: Image.new(plane.mode, (plane.width, height_px)))
 
 
 def working_color(delivered: ColorProcessing, wanted: ColorProcessing) -> ColorProcessing:

@@ -121,9 +121,7 @@ def page_planes(case: Case, samples_of_line: Callable[[bytes, Frame], list[int]]
         found = page[y][x] if y < len(page) and x < frame.width_px else blank
         return found if frame.color is BW1 else [exposed(sample, white, treatment) for sample in found]
 
-    lines = [
-        [pixel(region.x_px + x, region.y_px + y) for x in range(region.width_px)] for y in range(height)
-    ]
+    lines = [[pixel(region.x_px + x, region.y_px + y) for x in range(region.width_px)] for y in range(height)]
     return [
         plane([[pixel[channel] for pixel in line] for line in lines], white > 255)
         for channel in range(case.spec.color.channels)
@@ -288,7 +286,9 @@ def cases(draw: st.DrawFn) -> Case:
         size = treatment.region.width_px, treatment.region.height_px
         size = size[::-1] if treatment.on_its_side else size
     announced = draw(st.sampled_from([lines, None, lines + 9, max(1, lines - 3)]))
-    frame = Frame(delivered, width, announced, delivered.bytes_per_line(width) + draw(st.sampled_from([0, 1, 5])), 72, 72)
+    frame = Frame(
+        delivered, width, announced, delivered.bytes_per_line(width) + draw(st.sampled_from([0, 1, 5])), 72, 72
+    )
     generator = random.Random(draw(st.integers(0, 2**32)))
     total = lines * frame.bytes_per_line
     rows = generator.randbytes(total) if draw(st.booleans()) else smooth(generator, total)
