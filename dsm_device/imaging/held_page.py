@@ -22,6 +22,8 @@ from dsm_device.imaging.raster import LineBuffer, Raster, empty, white
 #: Sides of tiles by mode and planes, in pixels: about 8 to 24 KiB each. Larger ones make the band of lines that
 #: must be in memory higher, smaller ones cost more calls than compression.
 _TILE_PX: Final = {("1", 1): 256, ("L", 1): 128, ("RGB", 1): 64, ("I;16", 1): 96, ("I;16", 3): 64}
+#: Without a header, with a window of 8 KiB: a tile is hardly larger.
+_WINDOW_BITS: Final = -13
 #: From which compression on a tile counts as clean.
 _CLEAN_RATIO: Final = 8
 
@@ -41,7 +43,7 @@ class HeldPage:
         self._offsets = array("Q", [0])
         self._cache: OrderedDict[int, Raster] = OrderedDict()
         self._cache_tiles = 0
-        self._clean = False
+        self._clean = [False, False]
         self.mode = "L"
         self.planes = 1
         self.width_px = 0
@@ -102,15 +104,19 @@ class HeldPage:
             self._offsets.append(self._offsets[-1] + len(data))
 
     def _compressed(self, tile: Raster) -> bytes:
-        """Noise, as every scan has it, is searched for runs only: four times as fast as for repetitions.
+        """High and low bytes of 16 bit apart: the low ones are noise that hides the order of the high ones."""
+        samples = b"".join(plane.tobytes() for plane in tile.planes)
+        parts = (samples[1::2], samples[::2]) if self.mode == "I;16" else (samples,)
+        return b"".join(self._deflated(number, part) for number, part in enumerate(parts))
 
-        Clean paper is the other way round, and a tile is mostly like the one before it.
+    def _deflated(self, number: int, part: bytes) -> bytes:
+        """Noise, as every scan has it, is searched for runs only: searching it for repetitions takes longer and
+        finds nothing. Clean paper is the other way round, and a tile is mostly like the one before it.
         """
-        strategy = zlib.Z_DEFAULT_STRATEGY if self._clean else zlib.Z_RLE
-        deflate = zlib.compressobj(1, wbits=-13, strategy=strategy)  # a tile is hardly more
-        samples = [plane.tobytes() for plane in tile.planes]
-        data = b"".join([*map(deflate.compress, samples), deflate.flush()])
-        self._clean = len(data) * _CLEAN_RATIO < sum(map(len, samples))
+        strategy = zlib.Z_DEFAULT_STRATEGY if self._clean[number] else zlib.Z_RLE
+        deflate = zlib.compressobj(1, wbits=_WINDOW_BITS, strategy=strategy)
+        data = deflate.compress(part) + deflate.flush()
+        self._clean[number] = len(data) * _CLEAN_RATIO < len(part)
         return data
 
     def _tile(self, band: int, column: int) -> Raster:
@@ -126,7 +132,7 @@ class HeldPage:
         side = self.tile_px
         size = min(side, self.width_px - column * side), min(side, self.height_px - band * side)
         start, end = self._offsets[number : number + 2]
-        data = zlib.decompress(os.pread(self._file.fileno(), end - start, start), wbits=-13)
+        data = _inflated(os.pread(self._file.fileno(), end - start, start), deep=self.mode == "I;16")
         share = len(data) // self.planes
         return Raster(
             tuple(
@@ -134,6 +140,16 @@ class HeldPage:
                 for plane in range(self.planes)
             )
         )
+
+
+def _inflated(data: bytes, *, deep: bool) -> bytes:
+    first = zlib.decompressobj(_WINDOW_BITS)
+    high = first.decompress(data)
+    if not deep:
+        return high
+    samples = bytearray(2 * len(high))
+    samples[1::2], samples[::2] = high, zlib.decompress(first.unused_data, _WINDOW_BITS)
+    return bytes(samples)
 
 
 def _tiles_touched(first: int, end: int, length: int, side: int) -> range:

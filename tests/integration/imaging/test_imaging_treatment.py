@@ -20,7 +20,7 @@ from PIL import Image, ImageFilter
 
 from dsm_device.hardware import ColorProcessing, Frame
 from dsm_device.imaging import held_page, strips
-from dsm_device.imaging.formats import FORMATS, MADE_FROM, PageFile, PageSpec
+from dsm_device.imaging.formats import MADE_FROM, PageFile, PageSpec
 from dsm_device.imaging.stages import resampling
 from dsm_device.imaging.treatment import RIGHT_ANGLES, Bilevel, Box, Treatment
 
@@ -226,7 +226,7 @@ def samples_of(image: Image.Image) -> list[int]:
 
 
 def tolerance(case: Case) -> int:
-    """0, but where fractions are rounded: exposure, luma of 16 bit, two passes of resampling, what sharpens them."""
+    """0, but where fractions are rounded: exposure, 16-bit luma, two passes of resampling, what sharpens them."""
     deep = case.spec.color.bits_per_sample == 16
     treatment = case.spec.treatment
     rounded = deep + bool(treatment.brightness or treatment.contrast) + 2 * case.is_scaled
