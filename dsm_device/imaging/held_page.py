@@ -90,6 +90,11 @@ class HeldPage:
         self._lines = LineBuffer()
 
     @property
+    def _raw(self) -> str:
+        """Colour goes channel by channel: then even paper is a run."""
+        return "RGB;L" if self.mode == "RGB" else self.mode
+
+    @property
     def _columns(self) -> int:
         return -(-self.width_px // self.tile_px)
 
@@ -105,7 +110,7 @@ class HeldPage:
 
     def _compressed(self, tile: Raster) -> bytes:
         """High and low bytes of 16 bit apart: the low ones are noise that hides the order of the high ones."""
-        samples = b"".join(plane.tobytes() for plane in tile.planes)
+        samples = b"".join(plane.tobytes("raw", self._raw) for plane in tile.planes)
         parts = (samples[1::2], samples[::2]) if self.mode == "I;16" else (samples,)
         return b"".join(self._deflated(number, part) for number, part in enumerate(parts))
 
@@ -136,7 +141,7 @@ class HeldPage:
         share = len(data) // self.planes
         return Raster(
             tuple(
-                Image.frombytes(self.mode, size, data[plane * share : (plane + 1) * share])
+                Image.frombytes(self.mode, size, data[plane * share : (plane + 1) * share], "raw", self._raw)
                 for plane in range(self.planes)
             )
         )
