@@ -168,12 +168,15 @@ def _interleaved(planes: Sequence[Image.Image]) -> bytes:
 
 
 def _luma(planes: Sequence[Image.Image]) -> Image.Image:
-    red, green, blue = (plane.convert("F") for plane in planes)
-    luma = ImageMath.lambda_eval(
-        lambda names: names["r"] * 0.299 + names["g"] * 0.587 + names["b"] * 0.114 + 0.5, r=red, g=green, b=blue
+    """In fractions of 15 bits, so that the sum stays within Pillow's 32."""
+    red, green, blue = (plane.convert("I") for plane in planes)
+    luma: Image.Image = ImageMath.lambda_eval(
+        lambda names: (names["r"] * 9798 + names["g"] * 19235 + names["b"] * 3735 + 16384) >> 15,
+        r=red,
+        g=green,
+        b=blue,
     )
-    gray: Image.Image = luma.convert("I").convert("I;16")
-    return gray
+    return luma.convert("I;16")
 
 
 class LineBuffer:

@@ -28,11 +28,20 @@ def samples_of_line(line: bytes, frame: Frame) -> list[int]:
 
 
 def in_color(pixel: Pixel, frame: Frame, color: ColorProcessing) -> Pixel:
+    """BT.601 luma in the fractions of its depth, the high byte of 16 bit, 128 as the threshold."""
+    bits = frame.color.bits_per_sample
+    if bits == 16 and color.bits_per_sample < 16:
+        pixel = tuple(sample >> 8 for sample in pixel)
     if frame.color.channels == 3 and color.channels == 1:
         red, green, blue = pixel
-        pixel = ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16,)  # BT.601 in 16-bit fractions
-    if frame.color.bits_per_sample == 8 and color.bits_per_sample == 1:
+        if color.bits_per_sample == 16:
+            pixel = ((red * 9798 + green * 19235 + blue * 3735 + 0x4000) >> 15,)
+        else:
+            pixel = ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16,)
+    if bits > 1 and color.bits_per_sample == 1:
         pixel = (int(pixel[0] >= 128),)
+    if color.bits_per_sample == 4:
+        pixel = ((pixel[0] * 15 + 127) // 255,)
     return pixel
 
 

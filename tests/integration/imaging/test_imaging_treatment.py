@@ -78,7 +78,7 @@ def in_working_color(channels: list[int], case: Case) -> list[int]:
     if len(channels) == 3 and case.spec.color.channels == 1:
         red, green, blue = channels
         if case.spec.color.bits_per_sample == 16:
-            return [int(red * 0.299 + green * 0.587 + blue * 0.114 + 0.5)]
+            return [(red * 9798 + green * 19235 + blue * 3735 + 0x4000) >> 15]
         return [(red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16]
     return channels
 
@@ -226,12 +226,9 @@ def samples_of(image: Image.Image) -> list[int]:
 
 
 def tolerance(case: Case) -> int:
-    """0, but where fractions are rounded: exposure, 16-bit luma, two passes of resampling, what sharpens them."""
-    deep = case.spec.color.bits_per_sample == 16
+    """0, but where fractions are rounded: exposure, two passes of resampling, what sharpens them."""
     treatment = case.spec.treatment
-    rounded = deep + bool(treatment.brightness or treatment.contrast) + 2 * case.is_scaled
-    if deep and case.frame.color.channels != case.spec.color.channels:
-        rounded += ceil(slope(case.spec.treatment))
+    rounded = bool(treatment.brightness or treatment.contrast) + 2 * case.is_scaled
     return ceil(rounded * (1 + 4 * abs(case.spec.treatment.sharpness) / 100))
 
 
