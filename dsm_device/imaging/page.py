@@ -29,7 +29,8 @@ from dsm_device.imaging.stages.exposure import NEGATIVE, applied
 from dsm_device.imaging.strips import Cutter, Strip, check, columns, lines_per_strip, white_byte
 
 _FULL_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_READ_BYTES: Final = 256 * 1024
+#: Small enough that the same memory is used again and again.
+_READ_BYTES: Final = 64 * 1024
 
 
 def open_page(path: Path, spec: PageSpec, frame: Frame) -> PageWriter:
@@ -127,6 +128,8 @@ class PageWriter:
 
     def _fill_with_white(self, height_px: int) -> None:
         """Make the region ``height_px`` high at least."""
+        if self._rows_taken >= height_px:
+            return
         strip_lines = self.strip_bytes // self._frame.bytes_per_line
         white = memoryview(bytes((_white_byte(self._spec, self._frame),)) * self.strip_bytes)
         while (missing := height_px - self._rows_taken) > 0:
