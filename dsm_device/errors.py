@@ -4,7 +4,8 @@
     ├── UsageError                     2   whoever typed the command
     ├── ConfigurationError             2   the administrator, in config.toml
     ├── ScannerError                   3   whoever stands at the scanner (one class a SANE_Status, and ours)
-    │   ├── ScannerUnsupported  ScannerInvalid  ScannerBusy  ScannerJammed  ScannerNoDocuments
+    │   ├── ScannerUnsupported  ScannerInvalid  ScannerBusy  ScannerNoDocuments
+    │   ├── ScannerJammed ── MultipleFeed
     │   ├── ScannerCoverOpen  ScannerIoError  ScannerNoMemory  ScannerAccessDenied
     │   ├── ScannerWarmingUp  ScannerLocked
     │   ├── ScannerNotFound  ScannerHung  ScannerCrashed  ScannerMismatch  DriverError
@@ -103,6 +104,13 @@ class ScannerJammed(ScannerError):
     text = "paper jam in the document feeder"
     advice = "remove the jammed sheet, put it and the rest back into the feeder and scan on"
     clears_by_hand = True
+
+
+class MultipleFeed(ScannerJammed):
+    """SANE_STATUS_JAMMED (6) where the scanner has seen two sheets at once; the message names the sheet."""
+
+    text = "two sheets were fed at once"
+    advice = "take out what was fed, fan the sheets, put them and the rest back into the feeder and scan on"
 
 
 class ScannerNoDocuments(ScannerError):

@@ -119,7 +119,10 @@ class SourceCapabilities:
     ``colors`` holds only what the driver itself delivers. Resolutions are ascending and not empty. Where the
     hardware sets both axes as one, ``x_resolutions_dpi`` equals ``y_resolutions_dpi`` and ``square_only`` is
     true. ``adjustments`` are those that the scanner makes itself over the whole range of :class:`Adjustments`,
-    ``films`` those that it develops itself (negatives come out positive); ``halftone``: its own bilevel pattern.
+    in each of ``colors`` and in halftones, the threshold in BlackAndWhite1 alone; ``films`` those that it develops
+    itself (slides come out as they are, negatives positive); ``halftone``: it has a bilevel pattern of its own.
+    ``maximum`` is the usual limit; ``longest_mil`` the longest sheet a feeder takes if that is asked for, at least
+    ``maximum.height_mil`` (0 says the same).
     """
 
     source: InputSource
@@ -129,6 +132,7 @@ class SourceCapabilities:
     minimum: Size
     maximum: Size
     square_only: bool = True
+    longest_mil: int = 0
     adjustments: frozenset[Adjustment] = frozenset()
     films: tuple[FilmType, ...] = ()
     halftone: bool = False
