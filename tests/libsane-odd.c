@@ -15,11 +15,17 @@
  *   fail=page:byte:status              this status once so many bytes of this page have been read
  *   stray=n                            bytes after the last line
  *   implied-depth=n, kind=text         depth without an option; SANE_Device.type
- *   refuse-open=status                 always
+ *   refuse-open=status                 always, or refuse-opens=n times
  *   block=1                            sane_read blocks until sane_cancel, and then gives
  *   after-cancel=status                this
  *   unstable=n                         so many times sane_get_parameters gives another length
  *   zeros=n                            so many reads that succeed with nothing, before each byte
+ *   numbers=name:min:max:quant:value|…  further options, of whole numbers
+ *   choices=name:one:another|…         of strings, switches=name:value|… of 0 or 1; sensors=… that can only be read,
+ *                                      where 2 is whether there is paper after the first sheet
+ *   inactive=name@mode|…               what cannot be used while the mode, or the source, is this
+ *   hasty=n                            so many NO_DOCS before each sheet but the first
+ *   keeps=1                            values outlive sane_close
  */
 /* libsane looks for the calls of a backend under its name. */
 #define sane_init sane_odd_init
@@ -43,6 +49,7 @@
 
 #define MAX_OPTIONS 32
 #define MAX_LIST 16
+#define FOLLOWS_PAPER 2
 
 typedef struct {
   SANE_Option_Descriptor d;
@@ -56,6 +63,7 @@ typedef struct {
 static Option options[MAX_OPTIONS];
 static int option_count;
 static int opened, started, page, offset, busy_open, busy_start, warm_start, inval_start, zeros, unstable;
+static int hasty, failed_open;
 static volatile int cancelled;
 
 static void note(const char *what) {
@@ -159,6 +167,66 @@ static void add_geometry(void) {
     add_range("page-height", type, unit, 0, atof(setting("page-height")), 0)->word = br->range.max;
 }
 
+/* Words of a list, each "name:further:further"; the next one's name, with what follows it in *rest. */
+static char *next_word(char **list, char **rest) {
+  char *word = strsep(list, "|");
+  if (!word) return NULL;
+  *rest = strchr(word, ':');
+  if (*rest) *(*rest)++ = 0;
+  return word;
+}
+
+static char *copy_of(const char *key) {
+  const char *value = setting(key);
+  return value ? strdup(value) : NULL;
+}
+
+static void add_numbers(void) {
+  char *list = copy_of("numbers"), *rest;
+  for (char *name; list && (name = next_word(&list, &rest));) {
+    double min, max, quant;
+    int value;
+    sscanf(rest, "%lf:%lf:%lf:%d", &min, &max, &quant, &value);
+    add_range(name, SANE_TYPE_INT, SANE_UNIT_NONE, min, max, quant)->word = value;
+  }
+}
+
+static void add_choices(void) {
+  char *list = copy_of("choices"), *rest;
+  for (char *name; list && (name = next_word(&list, &rest));) {
+    Option *o = add(name, SANE_TYPE_STRING, SANE_UNIT_NONE);
+    for (int n = 0; rest && n < MAX_LIST; n++) o->strings[n] = strsep(&rest, ":");
+    o->d.constraint_type = SANE_CONSTRAINT_STRING_LIST;
+    o->d.constraint.string_list = o->strings;
+    snprintf(o->text, sizeof o->text, "%s", o->strings[0]);
+  }
+}
+
+static void add_switches(const char *key, SANE_Int cap) {
+  char *list = copy_of(key), *rest;
+  for (char *name; list && (name = next_word(&list, &rest));) {
+    Option *o = add(name, SANE_TYPE_BOOL, SANE_UNIT_NONE);
+    o->word = atoi(rest);
+    o->d.cap = cap;
+  }
+}
+
+static int is_set_to(const char *option, const char *value) {
+  Option *o = find(option);
+  return o && !strcmp(o->text, value);
+}
+
+static void deactivate(void) {
+  char *list = copy_of("inactive");
+  for (char *word; list && (word = strsep(&list, "|"));) {
+    char *when = strchr(word, '@');
+    *when++ = 0;
+    Option *o = find(word);
+    o->d.cap &= ~SANE_CAP_INACTIVE;
+    if (is_set_to("mode", when) || is_set_to("source", when)) o->d.cap |= SANE_CAP_INACTIVE;
+  }
+}
+
 static void activate(void) {
   Option *source = find("source"), *mode = find("adf-mode"), *duplex = find("duplex");
   int feeder = !source || strstr(source->text, "ADF") != NULL;
@@ -166,6 +234,7 @@ static void activate(void) {
   for (int i = 0; i < 2; i++)
     if (both[i]) both[i]->d.cap = feeder ? SANE_CAP_SOFT_SELECT | SANE_CAP_SOFT_DETECT
                                          : SANE_CAP_SOFT_SELECT | SANE_CAP_SOFT_DETECT | SANE_CAP_INACTIVE;
+  deactivate();
 }
 
 static void build(void) {
@@ -192,6 +261,10 @@ static void build(void) {
   add_words("y-resolution", SANE_UNIT_DPI);
   add_geometry();
   add("swcrop", SANE_TYPE_BOOL, SANE_UNIT_NONE)->word = SANE_TRUE;
+  add_numbers();
+  add_choices();
+  add_switches("switches", SANE_CAP_SOFT_SELECT | SANE_CAP_SOFT_DETECT);
+  add_switches("sensors", SANE_CAP_HARD_SELECT | SANE_CAP_SOFT_DETECT);
   activate();
 }
 
@@ -234,9 +307,9 @@ SANE_Status sane_open(SANE_String_Const name, SANE_Handle *handle) {
   if (strcmp(name, "0") && *name) return SANE_STATUS_INVAL;
   if (opened) return SANE_STATUS_DEVICE_BUSY;
   if (busy_open-- > 0) return SANE_STATUS_DEVICE_BUSY;
-  if (number("refuse-open", 0)) return number("refuse-open", 0);
+  if (number("refuse-open", 0) && failed_open++ < number("refuse-opens", 1 << 30)) return number("refuse-open", 0);
   note("open");
-  build();
+  if (!option_count || !number("keeps", 0)) build();
   opened = 1;
   page = 0;
   *handle = &options;
@@ -257,14 +330,17 @@ const SANE_Option_Descriptor *sane_get_option_descriptor(SANE_Handle handle, SAN
 SANE_Status sane_control_option(SANE_Handle handle, SANE_Int index, SANE_Action action, void *value, SANE_Int *info) {
   (void)handle;
   if (index < 0 || index >= option_count) return SANE_STATUS_INVAL;
-  if (started) return SANE_STATUS_DEVICE_BUSY;
   Option *o = &options[index];
+  int is_sensor = o->d.cap & SANE_CAP_HARD_SELECT;
+  if (started && !is_sensor) return SANE_STATUS_DEVICE_BUSY;
   if (info) *info = 0;
   if (o->d.cap & SANE_CAP_INACTIVE) return SANE_STATUS_INVAL;
   if (action == SANE_ACTION_GET_VALUE) {
     if (index == 0) *(SANE_Word *)value = option_count;
     else if (o->d.type == SANE_TYPE_STRING) strcpy(value, o->text);
     else *(SANE_Word *)value = o->word;
+    if (is_sensor) note("sense");
+    if (is_sensor && o->word == FOLLOWS_PAPER) *(SANE_Word *)value = page && page < sheets();
     return SANE_STATUS_GOOD;
   }
   char line[160];
@@ -315,6 +391,8 @@ SANE_Status sane_start(SANE_Handle handle) {
     page = 0;
     return SANE_STATUS_NO_DOCS;
   }
+  if (page && hasty-- > 0) return SANE_STATUS_NO_DOCS;
+  hasty = number("hasty", 0);
   page++;
   offset = 0;
   started = 1;

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dsm_drivers.sane.geometry import legal_end, legal_start
-from dsm_drivers.sane.options import FIXED_TOLERANCE, Kind, Option, Range, Unit, same
+from dsm_drivers.sane.option import FIXED_TOLERANCE, Kind, Option, Range, Unit, same
 from dsm_drivers.sane.resolution import STANDARD_DPI, offered
 
 FIXED = st.integers(-(10 << 16), 3000 << 16).map(lambda word: word / 65536)

@@ -12,6 +12,7 @@ from dsm_drivers.sane.modes import (
     DEEP_COLOR_MODES,
     DEEP_GRAY_MODES,
     GRAY_MODES,
+    HALFTONE_MODES,
     LINEART_MODES,
 )
 from dsm_drivers.sane.names import Spellings, normalised
@@ -20,7 +21,7 @@ from dsm_drivers.sane.sources import match_sources
 PLATEN, ADF, DUPLEX, FILM = InputSource
 
 SOURCES = {
-    PLATEN: ["Flatbed", "FlatBed", "Platen", "Normal", "Document Table", "Auto", "auto-selects"],
+    PLATEN: ["Flatbed", "FlatBed", "Platen", "Normal", "Document Table", "Reflective", "Auto", "auto-selects"],
     ADF: [
         "ADF Front",
         "ADF Simplex",
@@ -48,6 +49,7 @@ SOURCES = {
         "Slide",
         "Slides",
         "Slide(s)",
+        "TMA Slides",
         "Negative",
         "Positive",
         "Transparent Materials",
@@ -99,6 +101,8 @@ def test_what_is_no_source_of_ours(name):
             },
         ),
         (["Normal", "Transparency", "Negative"], {PLATEN: "Normal", FILM: "Transparency"}),
+        (["Reflective", "Negative", "Positive"], {PLATEN: "Reflective", FILM: "Positive"}),
+        (["Flatbed", "ADF", "TMA Negatives", "TMA Slides"], {PLATEN: "Flatbed", ADF: "ADF", FILM: "TMA Slides"}),
         (
             ["Flatbed", "Transparency Adapter Infrared", "Transparency Adapter"],
             {PLATEN: "Flatbed", FILM: "Transparency Adapter"},
@@ -126,17 +130,9 @@ MODES = {
     DEEP_GRAY_MODES: ["16 bits gray", "16bit Gray"],
     COLOR_MODES: ["Color", "24bitColor", "24bit Color", "24bit Color[Fast]", "RGB", "Colour", "Color (24 bit)"],
     DEEP_COLOR_MODES: ["48 bits color", "48bit Color"],
+    HALFTONE_MODES: ["Halftone", "Gray[Error Diffusion]", "Error Diffusion", "Dither", "Halftone Gray"],
 }
-NO_MODE = [
-    "Halftone",
-    "Gray[Error Diffusion]",
-    "Error Diffusion",
-    "Dither",
-    "Color Lineart",
-    "Color Halftone",
-    "Infrared",
-    "Halftone Gray",
-]
+NO_MODE = ["Color Lineart", "Color Halftone", "Infrared", "Negative color", "Negative gray"]
 
 
 @pytest.mark.parametrize("write", WRITINGS)
@@ -156,15 +152,15 @@ def test_modes_that_are_none_of_ours(name):
     [
         (
             ["Black & White", "Gray[Error Diffusion]", "True Gray", "24bit Color[Fast]", "24bit Color"],
-            ["Black & White", "True Gray", None, "24bit Color", None],
+            ["Black & White", "True Gray", None, "24bit Color", None, "Gray[Error Diffusion]"],
         ),
         (
             ["Color", "Gray", "48 bits color", "16 bits gray", "Lineart"],
-            ["Lineart", "Gray", "16 bits gray", "Color", "48 bits color"],
+            ["Lineart", "Gray", "16 bits gray", "Color", "48 bits color", None],
         ),
-        (["Lineart", "Halftone", "Gray", "Color"], ["Lineart", "Gray", None, "Color", None]),
-        (["Monochrome", "Grayscale", "Color"], ["Monochrome", "Grayscale", None, "Color", None]),
-        (["Threshold", "Lineart"], ["Lineart", None, None, None, None]),
+        (["Lineart", "Halftone", "Gray", "Color"], ["Lineart", "Gray", None, "Color", None, "Halftone"]),
+        (["Monochrome", "Grayscale", "Color"], ["Monochrome", "Grayscale", None, "Color", None, None]),
+        (["Threshold", "Lineart"], ["Lineart", None, None, None, None, None]),
     ],
 )
 def test_mode_lists_of_real_devices(names, expected):

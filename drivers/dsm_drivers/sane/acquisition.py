@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dsm_device.errors import DriverError, ScannerInvalid, ScannerMismatch, ScannerNoDocuments
-from dsm_device.hardware import Frame, ScanSettings
+from dsm_device.errors import (
+    DriverError,
+    MultipleFeed,
+    ScannerInvalid,
+    ScannerJammed,
+    ScannerMismatch,
+    ScannerNoDocuments,
+)
+from dsm_device.hardware import Frame, InputSource, ScanSettings
 
 from .device import Device
 from .frames import MergedPlanes, Rows, SingleFrame
@@ -20,12 +27,18 @@ _DRAIN_BYTES = 1 << 15
 
 
 class SanePage:
-    """One image. The device may end it early: then it has fewer lines than its frame says."""
+    """One image. The device may end it early: then it has fewer lines than its frame says.
 
-    def __init__(self, device: Device, frame: Frame, rows: Rows) -> None:
+    ``explain`` may make a better error of one that reading raised.
+    """
+
+    def __init__(
+        self, device: Device, frame: Frame, rows: Rows, explain: Callable[[BaseException], BaseException]
+    ) -> None:
         self.frame = frame
         self._device = device
         self._rows = rows
+        self._explain = explain
         self._left = None if frame.height_px is None else frame.height_px * frame.bytes_per_line
         self._ended = False
         self._failure: BaseException | None = None
@@ -75,10 +88,10 @@ class SanePage:
         try:
             yield
         except BaseException as error:
-            self._failure = error
+            self._failure = self._explain(error)
             self._rows.close()
             self._device.finish()
-            raise
+            raise self._failure from error.__cause__
 
 
 def pages(device: Device, setup: Setup, settings: ScanSettings, scratch: Path) -> Generator[SanePage, None, None]:
@@ -110,22 +123,23 @@ class _Feeder:
         self._device = device
         self._setup = setup
         self._scratch = scratch
-        self._has_fed = False
+        self._images = 0
 
     def next_page(self, prepared: Prepared) -> SanePage | None:
         """The page that has begun to move; None where the feeder is empty after a page."""
-        single = SingleFrame(self._device)
+        explain = self._explainer(prepared, self._images + 1)
         try:
-            parameters = self._start()
-            single.look_ahead()
+            parameters, single = self._feed()
         except ScannerNoDocuments:
-            if self._has_fed:
+            if self._images:
                 return None
             raise
-        self._has_fed = True
+        except ScannerJammed as error:
+            raise explain(error) from error.__cause__
+        self._images += 1
         frame = _frame(parameters, prepared.settings)
         prepared.verify(frame)
-        return SanePage(self._device, frame, self._rows(parameters, single))
+        return SanePage(self._device, frame, self._rows(parameters, single), explain)
 
     def skip_page(self, prepared: Prepared) -> bool:
         page = self.next_page(prepared)
@@ -137,6 +151,38 @@ class _Feeder:
         if parameters.format not in PLANES:
             return single
         return MergedPlanes(self._device, parameters, single, self._scratch, self._start)
+
+    def _feed(self) -> tuple[Parameters, SingleFrame]:
+        """Start, and again for as long as patience lasts while a sensor sees the paper that the feeder does not.
+
+        Some feeders say that they are empty when the next sheet is asked for before they have got hold of it.
+        """
+        for delay_s in self._device.delays.feeding_s:
+            try:
+                return self._start_page()
+            except ScannerNoDocuments:
+                if not self._setup.has_paper():
+                    raise
+            self._device.pause(delay_s)
+        return self._start_page()
+
+    def _start_page(self) -> tuple[Parameters, SingleFrame]:
+        single = SingleFrame(self._device)
+        parameters = self._start()
+        single.look_ahead()
+        return parameters, single
+
+    def _explainer(self, prepared: Prepared, image: int) -> Callable[[BaseException], BaseException]:
+        sides = 2 if prepared.fronts_only or prepared.settings.source is InputSource.ADF_DUPLEX else 1
+        sheet = (image + sides - 1) // sides
+
+        def explain(error: BaseException) -> BaseException:
+            # One status for two things; asked before sane_cancel, which may clear the sensor.
+            if not isinstance(error, ScannerJammed) or not self._setup.saw_multifeed():
+                return error
+            return MultipleFeed(f"{MultipleFeed.text}, at sheet {sheet}{error.message.removeprefix(error.text)}")
+
+        return explain
 
     def _start(self) -> Parameters:
         try:

@@ -9,6 +9,7 @@ from dsm_device.errors import ScannerNotFound
 from dsm_device.hardware import Capabilities, OptionValue, ScannerInfo, ScanSettings
 
 from .acquisition import SanePage, pages
+from .borrowed import Borrowed
 from .device import Delays, Device
 from .library import load
 from .setup import Setup
@@ -17,13 +18,14 @@ from .setup import Setup
 class SaneDriver:
     """libsane in this process. It is initialised at the first use and left when the process ends.
 
-    Backends keep the values of options over close and open, until the process ends: a job with other raw
-    options than the one before wants a process of its own.
+    Backends keep the values of options over close and open, until the process ends. What a job sets is set again
+    or set back by the next, but for raw options: others than before want a process of their own.
     """
 
     def __init__(self, delays: Delays = Delays()) -> None:  # noqa: B008 - immutable
         self._delays = delays
         self._listed: dict[str, ScannerInfo] = {}
+        self._borrowed: dict[str, Borrowed] = {}
 
     def scanners(self) -> list[ScannerInfo]:
         """As the port says. May take seconds: every backend looks for its devices, some on the network."""
@@ -38,7 +40,8 @@ class SaneDriver:
         name = device or self._first()
         opened = Device(load(), name, self._delays)
         try:
-            setup = Setup(opened, options, lambda: self._kind(name))
+            borrowed = self._borrowed.setdefault(name, Borrowed())
+            setup = Setup(opened, options, lambda: self._kind(name), borrowed)
         except BaseException:
             opened.close()
             raise

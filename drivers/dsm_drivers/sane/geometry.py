@@ -9,7 +9,8 @@ from dsm_device.errors import ScannerMismatch
 from dsm_device.hardware import MIL_PER_INCH, MM_PER_MIL
 
 from .library import Parameters
-from .options import FIXED_TOLERANCE, Kind, Option, Options, Range, Unit
+from .option import FIXED_TOLERANCE, Kind, Option, Range, Unit
+from .options import Options
 
 SMALLEST_MIL = 100
 #: What the pixels of a device are taken for that tells neither resolution nor millimetres (cameras).

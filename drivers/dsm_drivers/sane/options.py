@@ -1,186 +1,21 @@
-"""The options of a SANE device, by name (SANE standard 1.06, 4.2.9 and 4.3.7)."""
+"""The options of a SANE device, by name (SANE standard 1.06, 4.3.7)."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import IntEnum, IntFlag
+from enum import IntFlag
 from typing import Any
 
-from dsm_device.errors import ScannerInvalid, ScannerMismatch
+from dsm_device.errors import ScannerError, ScannerInvalid, ScannerMismatch
 from dsm_device.hardware import OptionValue
 
 from .device import Device
-
-#: SANE_Fixed is 16.16; a value that has been there and back may differ by this much.
-FIXED_TOLERANCE = 2 / 65536
-
-
-class Kind(IntEnum):
-    BOOL = 0
-    INT = 1
-    FIXED = 2
-    STRING = 3
-    BUTTON = 4
-    GROUP = 5
-
-
-class Unit(IntEnum):
-    NONE = 0
-    PIXEL = 1
-    BIT = 2
-    MM = 3
-    DPI = 4
-    PERCENT = 5
-    MICROSECOND = 6
-
-
-class _Capability(IntFlag):
-    SOFT_SELECT = 1
-    HARD_SELECT = 2
-    SOFT_DETECT = 4
-    INACTIVE = 32
+from .option import Capability, Kind, Option, Range, Strings, Unit, Words, same
 
 
 class _Info(IntFlag):
     INEXACT = 1
     RELOAD_OPTIONS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Legal values are ``minimum + k * quant`` up to ``maximum``; any value between where ``quant`` is 0."""
-
-    minimum: float
-    maximum: float
-    quant: float = 0
-
-    def floor(self, value: float) -> float:
-        """The largest legal value that is not above ``value``; at least the minimum."""
-        return self._at(math.floor(self._steps(value)), value)
-
-    def ceiling(self, value: float) -> float:
-        """The smallest legal value that is not below ``value``; at most the largest legal one."""
-        return self._at(math.ceil(self._steps(value, -FIXED_TOLERANCE)), value)
-
-    def nearest(self, value: float) -> float:
-        return self._at(round(self._steps(value, 0)), value)
-
-    def holds(self, value: float) -> bool:
-        return abs(self.nearest(value) - value) <= FIXED_TOLERANCE
-
-    def _steps(self, value: float, tolerance: float = FIXED_TOLERANCE) -> float:
-        return (value - self.minimum + tolerance) / self.quant if self.quant > 0 else 0
-
-    def _at(self, steps: int, value: float) -> float:
-        if self.quant <= 0:
-            return min(max(value, self.minimum), self.maximum)
-        last = math.floor((self.maximum - self.minimum + FIXED_TOLERANCE) / self.quant)
-        return self.minimum + min(max(steps, 0), last) * self.quant
-
-
-Words = tuple[float, ...]
-Strings = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """A descriptor as it stands now; setting another option may change it."""
-
-    index: int
-    name: str
-    kind: Kind
-    unit: Unit
-    size: int
-    capabilities: _Capability
-    constraint: Range | Words | Strings | None
-
-    @property
-    def active(self) -> bool:
-        return not self.capabilities & _Capability.INACTIVE
-
-    @property
-    def settable(self) -> bool:
-        """Active and set by software, and not an array, of which python-sane sees the first word alone."""
-        return self.active and bool(self.capabilities & _Capability.SOFT_SELECT) and self._single
-
-    @property
-    def readable(self) -> bool:
-        return self.active and bool(self.capabilities & _Capability.SOFT_DETECT) and self._single
-
-    @property
-    def strings(self) -> Strings:
-        """The strings to choose from; empty where there is no such list."""
-        listed = self.constraint if isinstance(self.constraint, tuple) else ()
-        return tuple(each for each in listed if isinstance(each, str))
-
-    @property
-    def words(self) -> Words:
-        listed = self.constraint if isinstance(self.constraint, tuple) else ()
-        return tuple(each for each in listed if not isinstance(each, str))
-
-    def holds(self, value: OptionValue) -> bool:
-        """Whether the type and the constraint allow ``value``."""
-        if self.kind is Kind.BOOL:
-            return isinstance(value, bool)
-        if self.kind is Kind.STRING:
-            return isinstance(value, str) and self._holds_string(value)
-        if self.kind is Kind.INT:
-            return type(value) is int and self._holds_number(value)
-        return self.kind is Kind.FIXED and type(value) in (int, float) and self._holds_number(float(value))
-
-    def number(self, value: float) -> int | float:
-        """``value`` in this option's own type."""
-        return round(value) if self.kind is Kind.INT else value
-
-    def off(self) -> OptionValue | None:
-        """The value that means "not": false, 0 or None; None if there is none such."""
-        if self.kind is Kind.STRING:
-            return next((each for each in self.strings if each.casefold() in ("none", "off")), None)
-        off: OptionValue = False if self.kind is Kind.BOOL else self.number(0.0)
-        return off if self.holds(off) else None
-
-    def possible(self) -> str:
-        """For people: what this option takes."""
-        if self.kind is Kind.BOOL:
-            return "true or false"
-        if isinstance(self.constraint, Range):
-            step = f" in steps of {self.constraint.quant:g}" if self.constraint.quant else ""
-            return f"{self.constraint.minimum:g} to {self.constraint.maximum:g}{step}"
-        if self.constraint:
-            return ", ".join(
-                f"{each:g}" if isinstance(each, int | float) else f'"{each}"' for each in self.constraint
-            )
-        return {Kind.INT: "a whole number", Kind.FIXED: "a number", Kind.STRING: "a text"}.get(
-            self.kind, "nothing"
-        )
-
-    @property
-    def _single(self) -> bool:
-        return self.kind is Kind.STRING or (self.kind < Kind.BUTTON and self.size <= 4)
-
-    def _holds_string(self, value: str) -> bool:
-        if self.strings:
-            return value in self.strings
-        return len(value) < self.size and all(0 < ord(each) < 256 for each in value)
-
-    def _holds_number(self, value: float) -> bool:
-        if not math.isfinite(value):
-            return False
-        if isinstance(self.constraint, Range):
-            return self.constraint.holds(value)
-        if self.words:
-            return any(same(value, each) for each in self.words)
-        limit = 1 << (31 if self.kind is Kind.INT else 15)
-        return -limit <= value < limit
-
-
-def same(one: object, other: object) -> bool:
-    """Whether two option values are equal, as exactly as SANE can tell."""
-    if isinstance(one, int | float) and isinstance(other, int | float):
-        return abs(one - other) <= FIXED_TOLERANCE
-    return one == other
 
 
 class Options:
@@ -217,6 +52,19 @@ class Options:
         raw = self._device.option(option.index, option.name)
         value: OptionValue = bool(raw) if option.kind is Kind.BOOL else raw
         return value
+
+    def sensed(self, name: str) -> bool | None:
+        """What a sensor says; None where there is none, or it does not answer now.
+
+        An option of its name that can be set is no sensor.
+        """
+        option = self._by_name.get(name)
+        if option is None or option.settable or not option.readable:
+            return None
+        try:
+            return bool(self.value(option))
+        except ScannerError:
+            return None
 
     def set(self, option: Option, value: OptionValue) -> OptionValue:
         """Set and return what the device made of it."""
@@ -276,7 +124,7 @@ def _option(entry: tuple[Any, ...]) -> Option:
         kind=Kind(kind),
         unit=Unit(unit),
         size=size,
-        capabilities=_Capability(capabilities),
+        capabilities=Capability(capabilities),
         constraint=_constraint(constraint),
     )
 

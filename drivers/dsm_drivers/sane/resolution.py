@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from dsm_device.errors import ScannerMismatch
 from dsm_device.hardware import OptionValue
 
-from .options import Kind, Option, Options, Range
+from .option import Kind, Option, Range
+from .options import Options
 
 #: Offered out of a range: those of them that lie in it and on its grid.
 STANDARD_DPI = (75, 100, 150, 200, 240, 300, 400, 600, 1200, 2400, 4800)

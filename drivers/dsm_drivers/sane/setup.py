@@ -15,6 +15,7 @@ from dsm_device.hardware import (
     MIL_PER_INCH,
     MM_PER_MIL,
     ColorProcessing,
+    FilmType,
     Frame,
     InputSource,
     OptionValue,
@@ -23,7 +24,10 @@ from dsm_device.hardware import (
     SourceCapabilities,
 )
 
+from .borrowed import Borrowed
 from .device import Device
+from .exposure import Exposure
+from .films import FilmChoice, film_choices, select_film
 from .geometry import (
     ACROSS,
     ALONG,
@@ -38,7 +42,8 @@ from .geometry import (
     set_page,
     set_spans,
 )
-from .modes import ModeChoice, mode_choices
+from .modes import Modes, read_modes
+from .multifeed import saw_multifeed, watch_for_multifeed
 from .options import Options
 from .resolution import Resolutions, read_resolutions
 from .sources import SourceChoice, source_choices
@@ -55,6 +60,8 @@ _USUAL_DPI = 300
 _SAME_RATIO = 0.01
 #: Raw options with these in their name let the backend choose the size, which then says nothing of resolution.
 _RESIZING = ("crop", "auto", "ald", "size")
+#: Sensors that say whether there is paper in the feeder.
+_PAPER_SENSORS = ("page-loaded", "adf-loaded", "doc-in-adf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +91,23 @@ class Setup:
     """The settings of an opened device.
 
     ``configured`` are raw options: they are set at once, or as soon as another setting makes them active, and what
-    would be switched off is left as they say. ``kind`` gives the device's SANE_Device.type where that is needed.
+    would be switched off or on is left as they say. ``kind`` gives the device's SANE_Device.type where that is
+    needed. ``borrowed`` outlives this object, as values of options do.
     """
 
-    def __init__(self, device: Device, configured: Mapping[str, OptionValue], kind: Callable[[], str]) -> None:
+    def __init__(
+        self, device: Device, configured: Mapping[str, OptionValue], kind: Callable[[], str], borrowed: Borrowed
+    ) -> None:
         self._device = device
         self._configured = configured
         self._kind = kind
+        self._borrowed = borrowed
         self._sources: dict[InputSource, SourceChoice] = {}
-        self._modes: dict[InputSource, dict[ColorProcessing, ModeChoice]] = {}
+        self._modes: dict[InputSource, Modes] = {}
+        self._films: dict[FilmType, FilmChoice] | None = None
+        self._is_watching = False
         self._options = Options(device)
+        self._exposure = Exposure(self._options, configured, borrowed)
         self._switch_helpers_off()
         self._waiting = dict(configured)
         self._set_configured()
@@ -105,12 +119,16 @@ class Setup:
     def prepare(self, settings: ScanSettings) -> Prepared:
         """Set everything, in an order in which no setting undoes an earlier one."""
         choice = self._select_source(settings.source)
-        self._select_mode(settings.source, settings.color)
+        self._select_film(settings)
+        self._select_mode(settings)
         self._set_configured()
         resolutions = self._resolutions()
         resolutions.select(self._options, settings.x_dpi, settings.y_dpi)
         width_px, height_px = self._set_area(settings)
+        self._exposure.apply(settings.adjust, settings.color, halftone=settings.halftone)
         self._switch_helpers_off()
+        if settings.source.is_feeder:
+            self._watch_feeder()
         resolutions.verify(self._options, settings.x_dpi, settings.y_dpi)
         if any(part in name for name in self._configured for part in _RESIZING):
             width_px = height_px = None
@@ -118,6 +136,14 @@ class Setup:
 
     def reload(self) -> None:
         self._options.reload()
+
+    def has_paper(self) -> bool:
+        """Whether a sensor says that there are sheets in the feeder; false where nobody can say."""
+        return any(self._options.sensed(name) for name in _PAPER_SENSORS)
+
+    def saw_multifeed(self) -> bool:
+        """Whether a sensor says that two sheets were fed at once; false where nobody can say."""
+        return saw_multifeed(self._options)
 
     def _set_configured(self) -> None:
         """Set the raw options, each once. One may activate another; what is inactive in the end (`three-pass`
@@ -130,9 +156,10 @@ class Setup:
 
     def _capabilities(self, source: InputSource) -> SourceCapabilities:
         self._select_source(source)
-        modes = self._mode_choices(source)
-        usual = [color for color in _USUAL_COLORS if color in modes]
-        modes[next(iter([*usual, *modes]))].select(self._options)
+        films = tuple(self._film_choices()) if source is InputSource.FILM else ()
+        modes = self._read_modes(source)
+        usual = [color for color in _USUAL_COLORS if color in modes.colors]
+        modes.colors[next(iter([*usual, *modes.colors]))].select(self._options)
         resolutions = self._resolutions()
         x_dpi, y_dpi = (_usual_dpi(offered) for offered in resolutions.offered_dpi)
         resolutions.select(self._options, x_dpi, y_dpi)
@@ -140,22 +167,29 @@ class Setup:
         along = self._extent(source, ALONG, y_dpi)
         return SourceCapabilities(
             source=source,
-            colors=tuple(modes),
+            colors=tuple(modes.colors),
             x_resolutions_dpi=resolutions.offered_dpi[0],
             y_resolutions_dpi=resolutions.offered_dpi[1],
             minimum=Size(across.minimum_mil, along.minimum_mil),
             maximum=Size(across.maximum_mil, along.maximum_mil),
+            longest_mil=self._raw_extent(source, ALONG, y_dpi).maximum_mil,
             square_only=resolutions.y is None,
+            adjustments=modes.adjustments,
+            films=films,
+            halftone=modes.halftone is not None,
         )
 
     def _extent(self, source: InputSource, direction: Direction, dpi: int) -> Extent:
-        extent = read_extent(self._options, direction, dpi, with_page=source.is_feeder)
-        extent = extent or self._fixed_extent(direction, dpi)
+        extent = self._raw_extent(source, direction, dpi)
         if direction is not ALONG or not source.is_feeder:
             return extent
         width = read_extent(self._options, ACROSS, dpi, with_page=True)
         longest_mil = min(extent.maximum_mil, self._feeder_limit_mil(width.maximum_mil if width else 0))
         return Extent(min(extent.minimum_mil, longest_mil), longest_mil)
+
+    def _raw_extent(self, source: InputSource, direction: Direction, dpi: int) -> Extent:
+        extent = read_extent(self._options, direction, dpi, with_page=source.is_feeder)
+        return extent or self._fixed_extent(direction, dpi)
 
     def _feeder_limit_mil(self, width_mil: int) -> int:
         configured = self._configured.get(ALONG.page)
@@ -178,10 +212,16 @@ class Setup:
             self._sources = source_choices(self._options, self._kind)
         return self._sources
 
-    def _mode_choices(self, source: InputSource) -> dict[ColorProcessing, ModeChoice]:
+    def _read_modes(self, source: InputSource) -> Modes:
         if source not in self._modes:
-            self._modes[source] = mode_choices(self._options, self._device)
+            self._modes[source] = read_modes(self._options, self._device, self._exposure)
         return self._modes[source]
+
+    def _film_choices(self) -> dict[FilmType, FilmChoice]:
+        if self._films is None:
+            name = self._source_choices()[InputSource.FILM].name
+            self._films = film_choices(self._options, name, self._configured)
+        return self._films
 
     def _resolutions(self) -> Resolutions:
         return read_resolutions(self._options, lambda: fixed_dpi(self._options, self._device.parameters()))
@@ -193,11 +233,27 @@ class Setup:
         choice.select(self._options)
         return choice
 
-    def _select_mode(self, source: InputSource, color: ColorProcessing) -> None:
-        choice = self._mode_choices(source).get(color)
+    def _select_film(self, settings: ScanSettings) -> None:
+        if settings.source is InputSource.FILM:
+            select_film(self._options, self._borrowed, self._film_choices(), settings.film)
+        elif settings.film is not None:
+            raise ScannerUnsupported(f"there is no {settings.film} in {settings.source}")
+
+    def _select_mode(self, settings: ScanSettings) -> None:
+        modes, color = self._read_modes(settings.source), settings.color
+        choice = modes.colors.get(color)
+        if settings.halftone:
+            choice = modes.halftone if color is ColorProcessing.BLACK_AND_WHITE_1 else None
         if choice is None:
-            raise ScannerUnsupported(f"the scanner {self._device.name} does not deliver {color}")
+            kind = f"halftones in {color}" if settings.halftone else color
+            raise ScannerUnsupported(f"the scanner {self._device.name} does not deliver {kind}")
         choice.select(self._options)
+
+    def _watch_feeder(self) -> None:
+        """Once: what is set stays as long as the device is open."""
+        if not self._is_watching:
+            watch_for_multifeed(self._options, self._configured)
+            self._is_watching = True
 
     def _set_area(self, settings: ScanSettings) -> tuple[float | None, float | None]:
         area, sheet = settings.area, settings.media or Size(0, 0)

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from dsm_device.hardware import InputSource, OptionValue
 
 from .names import Spellings, normalised
-from .options import Kind, Options
+from .option import Kind
+from .options import Options
 
 _SPELLINGS: dict[InputSource, Spellings] = {
     InputSource.PLATEN: Spellings(
-        ("flatbed", "platen", "normal", "documenttable"),
+        ("flatbed", "platen", "normal", "documenttable", "reflective"),
         parts=("flatbed", "platen"),
         without=("adf", "feeder", "duplex"),
     ),
@@ -51,8 +52,9 @@ _SPELLINGS: dict[InputSource, Spellings] = {
             "slide",
             "slides",
             "slide(s)",
-            "negative",
+            "tmaslides",
             "positive",
+            "negative",
         ),
         parts=("transparen",),
     ),

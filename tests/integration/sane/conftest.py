@@ -80,6 +80,16 @@ def scan_odd(odd_backend: dict[str, str], tmp_path: Path) -> Scan:
     return run
 
 
+@pytest.fixture
+def scan_with(tmp_path: Path) -> Scan:
+    """Run a job with another libsane: ``scan_with(environment, device, options, …)``."""
+
+    def run(env: dict[str, str], device: str, options: dict[str, Any] | None = None, **job: Any) -> Scanned:
+        return _run(env, tmp_path, device, options, **job)
+
+    return run
+
+
 def _run(
     env: dict[str, str],
     folder: Path,
@@ -92,6 +102,9 @@ def _run(
     area: tuple[int, int, int, int] | None = (0, 0, 1000, 1000),
     media: tuple[int, int] | None = None,
     images: int = 0,
+    adjust: dict[str, int] | None = None,
+    film: str | None = None,
+    halftone: bool = False,
     limit_s: float = 60,
     tries: int = 1,
     **more: Any,
@@ -100,7 +113,8 @@ def _run(
     settings = {"source": source, "color": color, "x_dpi": x_dpi, "y_dpi": y_dpi, "area": area}
     job = {"device": device, "options": options or {}, "folder": str(folder), "buffer_lines": 16, **more}
     if area:
-        job["settings"] = {**settings, "images": images, "media": media}
+        more_settings = {"images": images, "media": media, "adjust": adjust, "film": film, "halftone": halftone}
+        job["settings"] = {**settings, **more_settings}
     report = _report(json.dumps(job), env, limit_s, tries)
     kept = 0 if job.get("discard") else len(report["frames"])
     pages = [(folder / f"page-{number}.raw").read_bytes() for number in range(1, kept + 1)]

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dsm_device.errors import Cancelled, DsmError, ScannerNoDocuments
-from dsm_device.hardware import Area, ColorProcessing, InputSource, Page, ScanSettings, Size
+from dsm_device.hardware import Adjustments, Area, ColorProcessing, FilmType, InputSource, Page, ScanSettings, Size
 from dsm_drivers.sane import Delays, SaneDriver, SaneScanner
 
 
@@ -29,6 +29,9 @@ def settings_of(job: dict) -> ScanSettings:
         area=Area(*given["area"]),
         media=Size(*given["media"]) if given.get("media") else None,
         images=given.get("images", 0),
+        adjust=Adjustments(**given.get("adjust") or {}),
+        film=FilmType(given["film"]) if given.get("film") else None,
+        halftone=given.get("halftone", False),
     )
 
 
@@ -78,14 +81,24 @@ def cancel_storm(driver: SaneDriver, job: dict, scratch: Path) -> int:
     return cancelled
 
 
+def read_job(driver: SaneDriver, job: dict, scratch: Path) -> None:
+    """A job in the same process, before the one that is looked at."""
+    scanner = driver.open(job["device"], job["options"], scratch)
+    for page in scanner.pages(settings_of(job)):
+        read_page(scanner, page, job, Path(os.devnull))
+    scanner.close()
+
+
 def run(job: dict, report: dict) -> None:
     folder = Path(job["folder"])
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
-    busy_s, warming_up_s = job.get("delays", [[0.01] * 3, [0.01] * 3])
-    driver = SaneDriver(Delays(busy_s, warming_up_s))
+    given = job.get("delays", [])
+    driver = SaneDriver(Delays(*given, *[[0.01] * 3] * (4 - len(given))))
     if "storm" in job:
         report["cancelled"] = cancel_storm(driver, job, scratch)
+    for earlier in job.get("earlier", ()):
+        read_job(driver, {**job, "settings": {**job["settings"], **earlier}}, scratch)
     scanner = driver.open(job["device"], job["options"], scratch)
     if "cancel_after_s" in job:
         threading.Timer(job["cancel_after_s"], scanner.cancel).start()
@@ -123,7 +136,7 @@ def main() -> None:
         report["error"] = type(error).__name__
         report["message"] = str(error)
     report["peak_kib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    json.dump(report, sys.stdout)
+    json.dump(report, sys.stdout, default=sorted)  # the only other values are sets
 
 
 if __name__ == "__main__":
