@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -26,10 +27,13 @@ import pytest
 from dsm_device.errors import Cancelled, ScannerError, ScannerNotFound
 from dsm_device.hardware import (
     MIL_PER_INCH,
+    Adjustment,
+    Adjustments,
     Area,
     Capabilities,
     ColorProcessing,
     Driver,
+    FilmType,
     Frame,
     InputSource,
     OptionValue,
@@ -42,6 +46,13 @@ from dsm_device.hardware import (
 _UNTOUCHED = 0xA5
 _AREA_TOLERANCE_MIL = 60
 _PATIENCE_S = 30
+#: The ends of what may be asked of an adjustment, and a little.
+_EXTREMES = {
+    Adjustment.BRIGHTNESS: (-1000, 1, 1000),
+    Adjustment.CONTRAST: (-1000, 1, 1000),
+    Adjustment.SHARPNESS: (-100, 1, 100),
+    Adjustment.THRESHOLD: (0, 1, 255),
+}
 
 
 class ScannerContract:
@@ -145,6 +156,36 @@ class ScannerContract:
                 _check_bytes(page)
                 pages += 1
             assert pages == 1, f"{pages} images of 1 for {settings}"
+
+    def test_what_it_adjusts_itself_it_adjusts_in_every_colour(self, scanner: Scanner) -> None:
+        for settings in self._adjusted(scanner):
+            self._load(scanner, settings)
+            for page in scanner.pages(settings):
+                _check_frame(page.frame, settings)
+                _check_bytes(page)
+
+    def test_brightness_shows_and_the_next_job_does_not_inherit_it(self, scanner: Scanner) -> None:
+        for source in scanner.capabilities().sources:
+            if not (self.repeatable and Adjustment.BRIGHTNESS in source.adjustments):
+                continue
+            plain = self._settings(source, images=1)
+            darker = dataclasses.replace(plain, adjust=Adjustments(brightness=-500))
+            before, dark, after = (self._digest(scanner, settings) for settings in (plain, darker, plain))
+            assert dark != before, f"brightness changes nothing from {source.source}"
+            assert after == before, f"the brightness of a job from {source.source} outlasts it"
+
+    def test_films_and_halftones_are_delivered(self, scanner: Scanner) -> None:
+        for source in scanner.capabilities().sources:
+            usual = self._settings(source, images=1)
+            samples = [dataclasses.replace(usual, film=film) for film in source.films]
+            if source.halftone:
+                samples += [dataclasses.replace(usual, color=ColorProcessing.BLACK_AND_WHITE_1, halftone=True)]
+            for settings in samples:
+                self._load(scanner, settings)
+                pages = iter(scanner.pages(settings))
+                page = next(pages)
+                _check_frame(page.frame, settings)
+                _check_bytes(page)
 
     def test_lines_come_whole_into_a_buffer_of_any_size(self, scanner: Scanner) -> None:
         settings = self._usual(scanner)
@@ -304,6 +345,20 @@ class ScannerContract:
                     usual = self._settings(source, images=1)
                     yield dataclasses.replace(usual, color=color, x_dpi=x_dpi, y_dpi=y_dpi)
 
+    def _adjusted(self, scanner: Scanner) -> Iterator[ScanSettings]:
+        for source in scanner.capabilities().sources:
+            usual = self._settings(source, images=1)
+            for each in source.adjustments:
+                bilevel_only = each is Adjustment.THRESHOLD
+                colors = (ColorProcessing.BLACK_AND_WHITE_1,) if bilevel_only else source.colors
+                for color, value in itertools.product(colors, _EXTREMES[each]):
+                    yield dataclasses.replace(usual, color=color, adjust=_adjust(each, value))
+
+    def _digest(self, scanner: Scanner, settings: ScanSettings) -> bytes:
+        self._load(scanner, settings)
+        pages = iter(scanner.pages(settings))
+        return _check_bytes(next(pages))
+
     def _settings(self, source: SourceCapabilities, images: int = 0) -> ScanSettings:
         """A small area, off the corner where the source allows for it."""
         width_mil = min(max(self.edge_mil, source.minimum.width_mil), source.maximum.width_mil)
@@ -339,6 +394,13 @@ def _impossible(capabilities: Capabilities, usual: ScanSettings) -> Iterator[Sca
         yield dataclasses.replace(usual, color=color)
     for dpi in (limits.x_resolutions_dpi[-1] + 1, 99_999):
         yield dataclasses.replace(usual, x_dpi=dpi, y_dpi=dpi)
+    for adjustment in set(Adjustment) - limits.adjustments - {Adjustment.THRESHOLD}:
+        yield dataclasses.replace(usual, adjust=_adjust(adjustment, 50))
+    for film in set(FilmType) - set(limits.films):
+        yield dataclasses.replace(usual, film=film)
+    if not limits.halftone:
+        bilevel = ColorProcessing.BLACK_AND_WHITE_1
+        yield dataclasses.replace(usual, color=bilevel if bilevel in limits.colors else usual.color, halftone=True)
     beyond = Area(0, 0, limits.maximum.width_mil + 1000, usual.area.height_mil)
     yield dataclasses.replace(usual, area=beyond)
 
@@ -355,6 +417,18 @@ def _check_source(source: SourceCapabilities) -> None:
         assert source.x_resolutions_dpi == source.y_resolutions_dpi, f"{name}: the axes differ"
     assert 0 < source.minimum.width_mil <= source.maximum.width_mil, f"{name}: no width"
     assert 0 < source.minimum.height_mil <= source.maximum.height_mil, f"{name}: no height"
+    assert source.longest_mil == 0 or source.longest_mil >= source.maximum.height_mil, (
+        f"{name}: longest is shorter"
+    )
+    assert source.adjustments <= set(Adjustment), f"{name}: {source.adjustments} are not all adjustments"
+    assert name is InputSource.FILM or not source.films, f"{name} has films"
+    assert len(set(source.films)) == len(source.films), f"{name} has a film twice"
+    if source.halftone or Adjustment.THRESHOLD in source.adjustments:
+        assert ColorProcessing.BLACK_AND_WHITE_1 in source.colors, f"{name} has black and white for nothing"
+
+
+def _adjust(adjustment: Adjustment, value: int) -> Adjustments:
+    return dataclasses.replace(Adjustments(), **{adjustment.value: value})
 
 
 def _check_frame(frame: Frame, settings: ScanSettings) -> None:

@@ -1,7 +1,8 @@
 """An example driver: a scanner without hardware that draws a test pattern. Copy it to begin your own.
 
 Squares of a quarter inch, each column of them in a tone of its own, every second row of squares inverted; the
-tones move on from page to page. The feeder holds ``pages`` sheets at the start of each job.
+tones move on from page to page. The feeder holds ``pages`` sheets at the start of each job. Brightness moves the
+tones, in gray and colour.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from dsm_device.errors import (
 )
 from dsm_device.hardware import (
     MIL_PER_INCH,
+    Adjustment,
+    Adjustments,
     Capabilities,
     ColorProcessing,
     Frame,
@@ -108,8 +111,10 @@ class PatternPage:
         self._cancelled = cancelled
         self._row = 0
         self._square_px = _SQUARE_MIL * settings.y_dpi // MIL_PER_INCH
-        line = _line(self.frame, _SQUARE_MIL * settings.x_dpi // MIL_PER_INCH, number)
-        self._lines = line, bytes(each ^ 0xFF for each in line)
+        square_px = _SQUARE_MIL * settings.x_dpi // MIL_PER_INCH
+        self._lines = [
+            _line(self.frame, square_px, number, mask, settings.adjust.brightness) for mask in (0, 0xFF)
+        ]
 
     def read_into(self, buffer: memoryview) -> int:
         view, stride = memoryview(buffer).cast("B"), self.frame.bytes_per_line
@@ -141,6 +146,7 @@ def _source(source: InputSource) -> SourceCapabilities:
         minimum=Size(100, 100),
         maximum=Size(8500, _LONGEST_MIL[source]),
         square_only=False,
+        adjustments=frozenset({Adjustment.BRIGHTNESS}),
     )
 
 
@@ -150,6 +156,8 @@ def _check(settings: ScanSettings) -> None:
         raise ScannerUnsupported(f"the test pattern has no {settings.color} from {settings.source}")
     if settings.x_dpi not in _DPI or settings.y_dpi not in _DPI:
         raise ScannerUnsupported(f"the test pattern has no {settings.x_dpi} x {settings.y_dpi} dpi")
+    if settings.adjust != Adjustments(settings.adjust.brightness) or settings.film or settings.halftone:
+        raise ScannerUnsupported("the test pattern adjusts its brightness and nothing else")
     area, limits = settings.area, _source(settings.source).maximum
     right_mil, bottom_mil = area.x_mil + area.width_mil, area.y_mil + area.height_mil
     if right_mil > limits.width_mil or bottom_mil > limits.height_mil:
@@ -159,19 +167,21 @@ def _check(settings: ScanSettings) -> None:
         )
 
 
-def _line(frame: Frame, square_px: int, number: int) -> bytes:
-    """One packed line of squares; bilevel ones are black and white in turns."""
+def _line(frame: Frame, square_px: int, number: int, mask: int, brightness: int) -> bytes:
+    """One packed line of squares, inverted by a ``mask`` of 0xFF; bilevel ones are black and white in turns."""
     squares = frame.width_px // square_px + 1
     if frame.color.bits_per_sample == 1:
         pair = "1" * square_px + "0" * square_px
         bits = (pair * (squares // 2 + 1))[number % 2 * square_px :][: frame.width_px]
-        return int(bits.ljust(frame.bytes_per_line * 8, "0"), 2).to_bytes(frame.bytes_per_line, "big")
+        packed = int(bits.ljust(frame.bytes_per_line * 8, "0"), 2).to_bytes(frame.bytes_per_line, "big")
+        return bytes(each ^ mask for each in packed)
     tones = (
-        (37 * (square + number) + 85 * channel) % 256
+        (37 * (square + number) + 85 * channel) % 256 ^ mask
         for square in range(squares)
         for channel in range(frame.color.channels)
     )
-    samples = [(tone * 257).to_bytes(2, sys.byteorder)[: frame.color.bits_per_sample // 8] for tone in tones]
+    moved = (min(max(tone + brightness * 128 // 1000, 0), 255) for tone in tones)
+    samples = [(tone * 257).to_bytes(2, sys.byteorder)[: frame.color.bits_per_sample // 8] for tone in moved]
     pixels = (
         b"".join(samples[at : at + frame.color.channels]) for at in range(0, len(samples), frame.color.channels)
     )

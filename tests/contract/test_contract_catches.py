@@ -10,7 +10,15 @@ from typing import Any
 
 import pytest
 
-from dsm_device.hardware import Capabilities, Driver, InputSource, ScanSettings
+from dsm_device.hardware import (
+    Adjustment,
+    Adjustments,
+    Capabilities,
+    Driver,
+    FilmType,
+    InputSource,
+    ScanSettings,
+)
 from dsm_drivers.contract import ScannerContract
 from dsm_drivers.pattern import PatternDriver, PatternPage, PatternScanner
 
@@ -53,6 +61,7 @@ class BrokenScanner(PatternScanner):
     """The pattern scanner with one fault."""
 
     fault = ""
+    inherited = Adjustments()
 
     def capabilities(self) -> Capabilities:
         found = super().capabilities()
@@ -63,6 +72,14 @@ class BrokenScanner(PatternScanner):
             others = [platen, *others]
         if self.fault == "no colour":
             platen = replace(platen, colors=())
+        if self.fault == "longest is short":
+            platen = replace(platen, longest_mil=platen.maximum.height_mil - 1)
+        if self.fault == "film on a platen":
+            platen = replace(platen, films=(FilmType.COLOR_SLIDE,))
+        if self.fault == "no contrast":
+            platen = replace(platen, adjustments=frozenset(Adjustment))
+        if self.fault == "no halftone":
+            platen = replace(platen, halftone=True)
         if self.fault == "no maximum":
             platen = replace(platen, maximum=replace(platen.maximum, width_mil=0))
         return replace(found, sources=(platen, *others))
@@ -70,6 +87,16 @@ class BrokenScanner(PatternScanner):
     def pages(self, settings: ScanSettings) -> Iterator[Any]:
         if self.fault == "clamps":
             settings = replace(settings, x_dpi=min(settings.x_dpi, 1200), y_dpi=min(settings.y_dpi, 1200))
+        if self.fault == "ignores adjustments":
+            settings = replace(settings, adjust=Adjustments())
+        if self.fault == "ignores film":
+            settings = replace(settings, film=None)
+        if self.fault == "ignores halftone":
+            settings = replace(settings, halftone=False)
+        if self.fault == "inherits" and settings.adjust.brightness:
+            self.inherited = settings.adjust
+        if self.fault == "inherits":
+            settings = replace(settings, adjust=self.inherited)
         if self.fault == "three on a platen" and settings.source is InputSource.PLATEN:
             return itertools.chain(*(super(BrokenScanner, self).pages(settings) for _ in range(3)))
         if self.fault == "one too many" and settings.images:
@@ -129,6 +156,14 @@ CAUGHT_BY: dict[str, Callable[..., None]] = {
     "stops early": ScannerContract.test_a_feeder_ends_when_it_is_empty,
     "keeps cancelled": ScannerContract.test_cancel_between_jobs_does_not_harm_the_next,
     "does not cancel": ScannerContract.test_cancel_within_a_page_from_another_thread,
+    "longest is short": ScannerContract.test_capabilities_are_well_formed,
+    "film on a platen": ScannerContract.test_capabilities_are_well_formed,
+    "no contrast": ScannerContract.test_what_it_adjusts_itself_it_adjusts_in_every_colour,
+    "no halftone": ScannerContract.test_films_and_halftones_are_delivered,
+    "ignores adjustments": ScannerContract.test_brightness_shows_and_the_next_job_does_not_inherit_it,
+    "inherits": ScannerContract.test_brightness_shows_and_the_next_job_does_not_inherit_it,
+    "ignores film": ScannerContract.test_settings_that_it_cannot_do_raise_before_a_page,
+    "ignores halftone": ScannerContract.test_settings_that_it_cannot_do_raise_before_a_page,
     "stays open": ScannerContract.test_a_closed_scanner_does_not_scan,
 }
 
