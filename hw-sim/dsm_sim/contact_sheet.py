@@ -1,4 +1,4 @@
-"""A contact sheet: one PNG with a numbered thumbnail of every page, to look at what arrived.
+"""A contact sheet: one PNG with a numbered thumbnail of every page of every file, to look at what arrived.
 
 One page is in memory at a time, and JPEG files are decoded at a fraction of their size.
 """
@@ -11,12 +11,16 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from dsm_sim.page_images import opened_page, page_count
+
 _THUMB: Final = (240, 340)
 _CAPTION_HEIGHT: Final = 36
 _GAP: Final = 16
 _PAPER, _DESK, _INK, _FAINT, _ALARM = "white", "#e6e6ea", "#222222", "#666666", "#b00020"
 #: Larger pages than A3 at 1,200 dpi in 16-bit colour are not for a thumbnail.
 _MAX_PIXELS: Final = 400_000_000
+#: What is taken out of these is an image of another format.
+_KINDS: Final = {".pdf": "PDF", ".xps": "XPS", ".jbg": "JBIG"}
 
 
 def contact_sheet(images: Sequence[Path], target: Path, columns: int = 5) -> Path:
@@ -24,21 +28,30 @@ def contact_sheet(images: Sequence[Path], target: Path, columns: int = 5) -> Pat
 
     A file that cannot be read becomes a tile that says so. ``columns`` is at least 1.
     """
-    rows = max(1, -(-len(images) // columns))
-    used_columns = max(1, min(columns, len(images)))
+    pages = [(path, page) for path in images for page in range(_count(path))]
+    rows = max(1, -(-len(pages) // columns))
+    used_columns = max(1, min(columns, len(pages)))
     cell = (_THUMB[0] + _GAP, _THUMB[1] + _CAPTION_HEIGHT + _GAP)
     sheet = Image.new("RGB", (used_columns * cell[0] + _GAP, rows * cell[1] + _GAP), _DESK)
-    for index, path in enumerate(images):
+    for index, (path, page) in enumerate(pages):
         place = (_GAP + index % columns * cell[0], _GAP + index // columns * cell[1])
-        _paste_tile(sheet, place, index + 1, path)
+        _paste_tile(sheet, place, index + 1, path, page)
     target.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(target, "PNG")
     return target
 
 
-def _paste_tile(sheet: Image.Image, place: tuple[int, int], number: int, path: Path) -> None:
+def _count(path: Path) -> int:
+    """Of what cannot be read, one tile tells."""
     try:
-        thumbnail, facts = _thumbnail(path)
+        return page_count(path)
+    except Exception:  # a picture of strangers can fail in any way
+        return 1
+
+
+def _paste_tile(sheet: Image.Image, place: tuple[int, int], number: int, path: Path, page: int) -> None:
+    try:
+        thumbnail, facts = _thumbnail(path, page)
     except Exception as error:  # a picture of strangers can fail in any way; the sheet shows it
         thumbnail, facts = _failed_tile(error), f"unreadable: {type(error).__name__}"
     left = place[0] + (_THUMB[0] - thumbnail.width) // 2
@@ -51,14 +64,14 @@ def _paste_tile(sheet: Image.Image, place: tuple[int, int], number: int, path: P
     draw.text((place[0], top + 16), facts, _FAINT, font)
 
 
-def _thumbnail(path: Path) -> tuple[Image.Image, str]:
-    with Image.open(path) as image:
+def _thumbnail(path: Path, page: int) -> tuple[Image.Image, str]:
+    with opened_page(path, page) as image:
         facts = _facts(image, path)
         if image.width * image.height > _MAX_PIXELS:
             raise ValueError("too large")
         image.draft("RGB", _THUMB)
         factor = min(image.width // _THUMB[0], image.height // _THUMB[1])
-        small = image.convert("L") if image.mode in {"1", "I;16"} else image
+        small = image.convert("L") if image.mode in {"1", "I;16", "I;16B"} else image
         if factor > 1:
             small = small.reduce(factor)
         return ImageOps.contain(small.convert("RGB"), _THUMB), facts
@@ -68,7 +81,7 @@ def _facts(image: Image.Image, path: Path) -> str:
     resolution = image.info.get("dpi")
     dpi = f", {round(float(resolution[0]))} dpi" if resolution else ""
     kilobytes = max(1, round(path.stat().st_size / 1000))
-    return f"{image.format} {image.width} x {image.height}{dpi}, {kilobytes:,} kB"
+    return f"{_KINDS.get(path.suffix, image.format)} {image.width} x {image.height}{dpi}, {kilobytes:,} kB"
 
 
 def _failed_tile(error: Exception) -> Image.Image:

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from dsm_sim.image_files import ImageFacts
 from dsm_sim.peers.scan_server.filters import Batch, FilterError, is_known, run_filter
-from dsm_sim.peers.scan_server.images import ImageFacts
 from dsm_sim.peers.scan_server.jobs import Document
 
 FILTER = "http://schemas.microsoft.com/windows/2007/10/imaging/postscan/filter"

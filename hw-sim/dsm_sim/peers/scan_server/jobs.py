@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from lxml import etree
 
-from dsm_sim.peers.scan_server.images import ImageFacts
+from dsm_sim.image_files import ImageFacts
 from dsm_sim.peers.scan_server.processes import Instructions
 
 

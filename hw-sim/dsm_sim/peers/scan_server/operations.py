@@ -16,10 +16,10 @@ from typing import Final
 
 from lxml import etree
 
+from dsm_sim.image_files import FORMATS, ImageError, ImageFacts, inspect
 from dsm_sim.peers.scan_server import rules
 from dsm_sim.peers.scan_server.envelope import Message, text_of
 from dsm_sim.peers.scan_server.filters import is_known
-from dsm_sim.peers.scan_server.images import FORMATS, ImageError, ImageFacts, inspect
 from dsm_sim.peers.scan_server.job_elements import ELEMENTS, Say
 from dsm_sim.peers.scan_server.jobs import Document, Job, JobBook, JobState
 from dsm_sim.peers.scan_server.names import CANCEL, CREATE, DSP, END, QUERY, SEND, tag

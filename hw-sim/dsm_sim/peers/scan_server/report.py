@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dsm_sim.image_files import PageFacts
 from dsm_sim.peers.scan_server.jobs import Document, FilterRun, Job
 from dsm_sim.peers.scan_server.rules import Violation
 from dsm_sim.peers.scan_server.subscriptions import Subscription
@@ -30,6 +31,8 @@ class Traffic:
 
 @dataclass(frozen=True)
 class DocumentReport:
+    """An image as it was received; sizes and ``dpi`` (across) are those of its first page."""
+
     document_id: int
     format: str
     octets: int
@@ -38,6 +41,8 @@ class DocumentReport:
     height_px: int
     dpi: float
     pages: int
+    #: What the headers tell of each page, where anything is known of the format.
+    each_page: tuple[PageFacts, ...]
     received: datetime.datetime
 
 
@@ -201,6 +206,7 @@ def _document_report(document: Document) -> DocumentReport:
         height_px=facts.height_px,
         dpi=facts.dpi,
         pages=facts.pages,
+        each_page=facts.each,
         received=document.received,
     )
 

@@ -19,8 +19,8 @@ from aiosmtpd.smtp import SMTP
 from lxml import etree
 from wsgidav.wsgidav_app import WsgiDAVApp
 
+from dsm_sim.image_files import ImageFacts
 from dsm_sim.peers.scan_server.filters import Batch, FilterError, Targets, run_filter
-from dsm_sim.peers.scan_server.images import ImageFacts
 from dsm_sim.peers.scan_server.jobs import Document
 
 FILTER = "http://schemas.microsoft.com/windows/2007/10/imaging/postscan/filter"

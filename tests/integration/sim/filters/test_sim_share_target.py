@@ -21,7 +21,7 @@ OUT_OF_SPACE = """
 import datetime, pathlib, sys
 from lxml import etree
 from dsm_sim.peers.scan_server.filters import Batch, FilterError, Targets, run_filter
-from dsm_sim.peers.scan_server.images import ImageFacts
+from dsm_sim.image_files import ImageFacts
 from dsm_sim.peers.scan_server.jobs import Document
 source, share = map(pathlib.Path, sys.argv[1:])
 fsf = "http://schemas.microsoft.com/windows/2007/10/imaging/postscan/filter/fileshare"

@@ -10,9 +10,9 @@ from typing import Final
 
 from lxml import etree
 
+from dsm_sim.image_files import FORMATS
 from dsm_sim.peers.scan_server.file_names import safe_component
 from dsm_sim.peers.scan_server.filters.targets import Targets
-from dsm_sim.peers.scan_server.images import FORMATS
 from dsm_sim.peers.scan_server.jobs import Document
 from dsm_sim.peers.scan_server.names import tag
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from lxml import etree
 
+from dsm_sim.image_files import PageFacts
 from dsm_sim.peers.scan_server.report import DocumentReport, FilterReport, JobReport, Report
 from dsm_sim.peers.scan_server.web.layout import (
     Cell,
@@ -111,10 +112,9 @@ def _figure(job: JobReport, document: DocumentReport, number: int) -> etree._Ele
     base = f"/jobs/{job.token}/{document.document_id}"
     label = f"image {document.document_id}" + (f", page {number}" if document.pages > 1 else "")
     picture = element("img", src=f"{base}/{number}/thumbnail", alt=label, loading="lazy", decoding="async")
-    pixels = (
-        f"{document.width_px:,} × {document.height_px:,} px" if document.width_px else "size not in the header"
-    )
-    dpi = f", {document.dpi:g} dpi" if document.dpi else ""
+    page = document.each_page[number - 1] if document.each_page else PageFacts()
+    pixels = f"{page.width_px:,} × {page.height_px:,} px" if page.width_px else "size not in the header"
+    dpi = f", {page.x_dpi:g} dpi" if page.x_dpi else ""
     return element(
         "figure",
         element("a", picture, href=f"{base}/{number}/picture", title="the whole picture"),

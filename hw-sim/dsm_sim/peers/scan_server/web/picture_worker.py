@@ -13,20 +13,21 @@ import os
 import resource
 import sys
 import warnings
+from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from PIL import Image, ImageOps
 
+from dsm_sim.page_images import opened_page
+
 _MEMORY_OCTETS: Final = 3 * 1024**3
 #: A3 at 1200 dpi has 278 million pixels; Pillow refuses twice its limit.
 Image.MAX_IMAGE_PIXELS = 150_000_000
-_FORMATS: Final = ("JPEG", "PNG", "TIFF", "BMP", "DIB", "JPEG2000")
 
 
 def picture(path: str, page: int, side_px: int, *, is_thumbnail: bool) -> tuple[str, bytes]:
-    """Media type and content. Raises whatever Pillow raises for what is no picture."""
-    with Image.open(path, formats=_FORMATS) as image:
-        image.seek(page)
+    """Media type and content. Raises whatever is raised for what is no picture."""
+    with opened_page(Path(path), page) as image:
         is_bilevel = image.mode == "1"
         if image.format == "JPEG":
             image.draft("RGB", (side_px, side_px))  # decodes at a fraction of the size

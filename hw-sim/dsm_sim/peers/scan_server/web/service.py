@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
-from dsm_sim.peers.scan_server.images import FORMATS
+from dsm_sim.image_files import FORMATS
 from dsm_sim.peers.scan_server.jobs import Document
 from dsm_sim.peers.scan_server.options import ScanServerOptions
 from dsm_sim.peers.scan_server.report import Report
