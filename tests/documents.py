@@ -146,7 +146,8 @@ def xps_parts(pages: Sequence[Image.Image], dpi: float = 100) -> dict[str, str |
         parts[f"Documents/1/Pages/{number}.fpage"] = (
             f'<FixedPage xmlns="{_XPS}" Width="{width}" Height="{height}" xml:lang="und">'
             f'<Path Data="M0,0 L{width},0 {width},{height} 0,{height} Z"><Path.Fill>'
-            f'<ImageBrush ImageSource="{source}" Viewbox="0,0,{image.width},{image.height}" ViewboxUnits="Absolute" Viewport="0,0,{width},{height}"'
+            f'<ImageBrush ImageSource="{source}" Viewbox="0,0,{image.width},{image.height}"'
+            f' ViewboxUnits="Absolute" Viewport="0,0,{width},{height}"'
             ' ViewportUnits="Absolute" TileMode="None"/></Path.Fill></Path></FixedPage>'
         )
         parts[f"Documents/1/Pages/_rels/{number}.fpage.rels"] = _relations((f"{_XPS}/required-resource", source))

@@ -11,7 +11,7 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from dsm_sim.page_images import opened_page, page_count
+from dsm_sim.page_images import eight_bit, opened_page, page_count
 
 _THUMB: Final = (240, 340)
 _CAPTION_HEIGHT: Final = 36
@@ -71,7 +71,7 @@ def _thumbnail(path: Path, page: int) -> tuple[Image.Image, str]:
             raise ValueError("too large")
         image.draft("RGB", _THUMB)
         factor = min(image.width // _THUMB[0], image.height // _THUMB[1])
-        small = image.convert("L") if image.mode in {"1", "I;16", "I;16B"} else image
+        small = eight_bit(image)
         if factor > 1:
             small = small.reduce(factor)
         return ImageOps.contain(small.convert("RGB"), _THUMB), facts

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -101,7 +101,10 @@ def _clear(out: Path) -> None:
 def _loaded_scanner(out: Path) -> SimulatedScanner:
     scanner = SimulatedScanner(out / "scanner")
     printed = print_sheets(_PAPER, out / "paper", out)
-    scanner.load(Sheet(**asdict(each)) for each in printed)
+    scanner.load(
+        Sheet(front=each.front, back=each.back, width_mm=each.width_mm, height_mm=each.height_mm)
+        for each in printed
+    )
     return scanner
 
 

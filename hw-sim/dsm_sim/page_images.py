@@ -69,6 +69,18 @@ def _opened(path: Path) -> Image.Image:
         return _jbig(path)
 
 
+def eight_bit(image: Image.Image) -> Image.Image:
+    """Gray or RGB with eight bits a sample, on white paper."""
+    if image.mode.startswith("I"):
+        return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+    if image.mode in {"1", "L"}:
+        return image.convert("L")
+    if "A" in image.getbands():
+        paper = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB")
+    return image.convert("RGB")
+
+
 # ------------------------------------------------------------------------------------------ documents
 
 

@@ -44,10 +44,51 @@ _Millimetres = Annotated[float, Meta(ge=1, le=3000)]
 _Text = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\ufffe\uffff]*$")]
 
 
-class ScanProcess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+_Dpi = Annotated[int, Meta(ge=1, le=4800)]
+_Percent = Annotated[int, Meta(ge=1, le=1000)]
+_Thousandths = Annotated[int, Meta(ge=-1000, le=1000)]
+_Rotation = Literal[0, 90, 180, 270]
+_ContentType = Literal["Auto", "Text", "Photo", "Halftone", "Mixed"]
+_FilmScanMode = Literal["NotApplicable", "ColorSlideFilm", "ColorNegativeFilm", "BlackandWhiteNegativeFilm"]
+
+
+class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    pass
+
+
+class Region(_Table, frozen=True, kw_only=True):
+    """ScanRegion: a part of the sheet, in mm from its upper left corner."""
+
+    x_mm: Annotated[float, Meta(ge=0, le=3000)] = 0
+    y_mm: Annotated[float, Meta(ge=0, le=3000)] = 0
+    width_mm: _Millimetres
+    height_mm: _Millimetres
+
+
+class Back(_Table, frozen=True, kw_only=True):
+    """MediaBack; what is not said is as on the front, but for the region, which is then the whole sheet."""
+
+    color: _Color | None = None
+    dpi: _Dpi | None = None
+    dpi_y: _Dpi | None = None
+    region: Region | None = None
+
+
+class Side(_Table, frozen=True, kw_only=True):
+    """What is asked for one side, whole."""
+
+    color: _Color
+    dpi: _Dpi
+    dpi_y: _Dpi
+    region: Region | None
+
+
+class ScanProcess(_Table, frozen=True, kw_only=True):
     """What a process asks for, in the words of the ticket; the defaults give small pages quickly.
 
     ``must-honor`` names ticket elements (``Format``, ``Resolution``); lengths are in mm. ``images`` 0 means all.
+    None and 0 degrees are left out of the ticket. ``scaling`` is in percent, across and down. ``dpi-y`` is ``dpi``
+    where it is not said; ``region`` without ``back`` holds for both sides.
     """
 
     identifier: Annotated[str, Meta(pattern=_GUID)] = "D3A0B1C2-5E4F-4A6B-8C7D-9E0F1A2B3C4D"
@@ -56,16 +97,55 @@ class ScanProcess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     quality: Annotated[int, Meta(ge=0, le=100)] = 85
     images: Annotated[int, Meta(ge=0, le=10_000)] = 0
     source: Literal["Platen", "ADF", "ADFDuplex", "Film"] = "ADF"
+    film_scan_mode: _FilmScanMode | None = None
+    content_type: _ContentType | None = None
+    #: The size is left to the device; ``width-mm`` and ``height-mm`` then say nothing.
+    size_auto_detect: bool = False
     width_mm: _Millimetres = 210
     height_mm: _Millimetres = 297
+    auto_exposure: bool | None = None
+    contrast: _Thousandths | None = None
+    brightness: _Thousandths | None = None
+    sharpness: Annotated[int, Meta(ge=-100, le=100)] | None = None
+    scaling: tuple[_Percent, _Percent] | None = None
+    rotation: _Rotation = 0
+    region: Region | None = None
     color: _Color = "RGB24"
-    dpi: Annotated[int, Meta(ge=1, le=4800)] = 100
+    dpi: _Dpi = 100
+    dpi_y: _Dpi | None = None
+    back: Back | None = None
     must_honor: tuple[str, ...] = ("Format", "InputSource")
     continue_on_error: bool = False
     filters: Annotated[tuple[FilterName, ...], Meta(min_length=1)] = ("fileshare",)
     shares: tuple[_Text, ...] = (r"\\files.sim.example\scans",)
     mail_to: tuple[_Text, ...] = ("archive@sim.example",)
     sites: tuple[_Text, ...] = ("https://portal.sim.example/scans",)
+
+    def __post_init__(self) -> None:
+        if self.auto_exposure is not None and self._exposure_settings:
+            raise ValueError("auto-exposure excludes contrast, brightness and sharpness")
+
+    def side(self, name: str) -> Side:
+        """What is asked for the ``front`` or the ``back``."""
+        front = Side(color=self.color, dpi=self.dpi, dpi_y=self.dpi_y or self.dpi, region=self.region)
+        if name == "front" or self.back is None:
+            return front
+        dpi = self.back.dpi or front.dpi
+        dpi_y = self.back.dpi_y or self.back.dpi or front.dpi_y
+        return Side(color=self.back.color or front.color, dpi=dpi, dpi_y=dpi_y, region=self.back.region)
+
+    @property
+    def exposure(self) -> tuple[tuple[str, int], ...]:
+        """What makes images lighter or darker than the paper, by the names of the elements."""
+        if self.auto_exposure:
+            return (("AutoExposure", 1),)
+        return tuple(pair for pair in self._exposure_settings.items() if pair[1] and pair[0] != "Sharpness")
+
+    @property
+    def _exposure_settings(self) -> dict[str, int]:
+        """The elements of ExposureSettings that are said, in their order."""
+        all_of_them = {"Contrast": self.contrast, "Brightness": self.brightness, "Sharpness": self.sharpness}
+        return {name: value for name, value in all_of_them.items() if value is not None}
 
     def document(self, repository: str) -> str:
         """The process as XML; ``repository`` is the scan server's ``name`` or ``name:port``."""
@@ -95,14 +175,52 @@ class ScanProcess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         self._add_setting(parameters, "CompressionQualityFactor", self.quality)
         self._add_setting(parameters, "ImagesToTransfer", self.images)
         self._add_setting(parameters, "InputSource", self.source)
-        size = _add(self._add_setting(parameters, "InputSize"), _wscn("InputMediaSize"))
-        _add(size, _wscn("Width"), round(self.width_mm * _MIL_PER_MM))
-        _add(size, _wscn("Height"), round(self.height_mm * _MIL_PER_MM))
-        front = _add(_add(parameters, _wscn("MediaSides")), _wscn("MediaFront"))
-        self._add_setting(front, "ColorProcessing", self.color)
-        resolution = self._add_setting(front, "Resolution")
-        _add(resolution, _wscn("Width"), self.dpi)
-        _add(resolution, _wscn("Height"), self.dpi)
+        self._add_optional(parameters, "FilmScanMode", self.film_scan_mode)
+        self._add_optional(parameters, "ContentType", self.content_type)
+        self._add_size(self._add_setting(parameters, "InputSize"))
+        self._add_exposure(parameters)
+        if self.scaling:
+            scaling = self._add_setting(parameters, "Scaling")
+            _add(scaling, _wscn("ScalingWidth"), self.scaling[0])
+            _add(scaling, _wscn("ScalingHeight"), self.scaling[1])
+        self._add_optional(parameters, "Rotation", self.rotation or None)
+        sides = _add(parameters, _wscn("MediaSides"))
+        self._add_side(_add(sides, _wscn("MediaFront")), self.side("front"))
+        if self.back:
+            self._add_side(_add(sides, _wscn("MediaBack")), self.side("back"))
+
+    def _add_size(self, size: etree._Element) -> None:
+        if self.size_auto_detect:
+            _add(size, _wscn("DocumentSizeAutoDetect"), "true")
+            return
+        media = _add(size, _wscn("InputMediaSize"))
+        _add(media, _wscn("Width"), _mil(self.width_mm))
+        _add(media, _wscn("Height"), _mil(self.height_mm))
+
+    def _add_exposure(self, parameters: etree._Element) -> None:
+        if self.auto_exposure is not None:
+            exposure = self._add_setting(parameters, "Exposure")
+            _add(exposure, _wscn("AutoExposure"), str(self.auto_exposure).lower())
+        elif self._exposure_settings:
+            settings = _add(self._add_setting(parameters, "Exposure"), _wscn("ExposureSettings"))
+            for name, value in self._exposure_settings.items():
+                _add(settings, _wscn(name), value)
+
+    def _add_side(self, parent: etree._Element, side: Side) -> None:
+        if side.region:
+            region = _add(parent, _wscn("ScanRegion"))
+            self._add_setting(region, "ScanRegionXOffset", _mil(side.region.x_mm))
+            self._add_setting(region, "ScanRegionYOffset", _mil(side.region.y_mm))
+            self._add_setting(region, "ScanRegionWidth", _mil(side.region.width_mm))
+            self._add_setting(region, "ScanRegionHeight", _mil(side.region.height_mm))
+        self._add_setting(parent, "ColorProcessing", side.color)
+        resolution = self._add_setting(parent, "Resolution")
+        _add(resolution, _wscn("Width"), side.dpi)
+        _add(resolution, _wscn("Height"), side.dpi_y)
+
+    def _add_optional(self, parent: etree._Element, name: str, value: object) -> None:
+        if value is not None:
+            self._add_setting(parent, name, value)
 
     def _add_setting(self, parent: etree._Element, name: str, value: object = None) -> etree._Element:
         element = _add(parent, _wscn(name), value)
@@ -147,6 +265,10 @@ def _add(parent: etree._Element, name: str, text: object = None) -> etree._Eleme
     child = etree.SubElement(parent, name)
     child.text = None if text is None else str(text)
     return child
+
+
+def _mil(length_mm: float) -> int:
+    return round(length_mm * _MIL_PER_MM)
 
 
 def _psp(local: str) -> str:

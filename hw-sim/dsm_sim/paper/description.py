@@ -11,6 +11,7 @@ from .sizes import size_mm, size_px
 
 DEFAULT_DPI: Final = 100
 _MOST_SHEETS: Final = 10_000
+_MOST_SKEW: Final = 10
 
 
 class Paper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -27,6 +28,8 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     - ``seed``: another one gives another document of the same kind.
     - ``marked``: whether the scanner draws its mark on it, without which nobody can tell which side it was.
     - ``upside-down``: fed with its foot first, which turns both sides by 180 degrees.
+    - ``skew``: how many degrees clockwise it lies askew, -10 to 10. The scanner, which would draw its mark
+      straight, then draws none: ``marked = false``.
 
     Raises ``ValueError`` of one line for values that do not go together (msgspec's ``ValidationError`` where the
     table is decoded).
@@ -43,6 +46,7 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     seed: int = 0
     upside_down: bool = False
     marked: bool = True
+    skew: float = 0
 
     def __post_init__(self) -> None:
         if bool(self.kind) == bool(self.file):
@@ -53,6 +57,10 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise ValueError(f"seed {self.seed}: must be 0 or more")
         if self.orientation and self.file and not self.size:
             raise ValueError("orientation turns a sheet of a given size: add size, or leave orientation out")
+        if abs(self.skew) > _MOST_SKEW:
+            raise ValueError(f"skew {self.skew:g}: must be -{_MOST_SKEW} to {_MOST_SKEW} degrees")
+        if self.skew and self.marked:
+            raise ValueError("a sheet that lies askew carries no mark: add marked = false")
         size_px(self.sheet_mm or size_mm("A4"), DEFAULT_DPI if self.dpi is None else self.dpi)
 
     @property

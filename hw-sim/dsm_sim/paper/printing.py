@@ -22,22 +22,27 @@ _FORMATS: Final = MappingProxyType({"1": ("P4", "1;I"), "L": ("P5", "L"), "RGB":
 
 @dataclass(frozen=True)
 class PrintedSheet:
-    """A sheet in the feeder or on the glass: its page files (no ``back``: nothing on it) and its size."""
+    """A sheet in the feeder or on the glass: its page files (no ``back``: nothing on it) and its size.
+
+    Of one that lies askew these are those of the rectangle around it; ``straight`` is the sheet itself.
+    """
 
     front: Path
     back: Path | None
     width_mm: float
     height_mm: float
     is_marked: bool = True
+    straight: PrintedSheet | None = None
 
 
-def print_sheets(papers: Sequence[Paper], folder: Path, base: Path) -> list[PrintedSheet]:
+def print_sheets(papers: Sequence[Paper], folder: Path, base: Path, background: int = 255) -> list[PrintedSheet]:
     """The sheets of all ``papers``, in their order; the page files are made in ``folder``.
 
-    ``base`` is what a paper's ``file`` is relative to. Raises ``ValueError`` of one line for a file that cannot be
+    ``base`` is what a paper's ``file`` is relative to, ``background`` the gray level that is seen beside a sheet
+    that lies askew. Raises ``ValueError`` of one line for a file that cannot be
     used, ``OSError`` where ``folder`` cannot be written.
     """
-    return [sheet for paper in papers for sheet in [_printed(paper, folder, base)] * paper.count]
+    return [sheet for paper in papers for sheet in [_fed(paper, folder, base, background)] * paper.count]
 
 
 def write_page(
@@ -55,6 +60,29 @@ def write_page(
     if not path.exists():
         _write(path, _turned(draw(kind, size_mm, dpi, color, seed), upside_down), dpi)
     return path
+
+
+def _fed(paper: Paper, folder: Path, base: Path, background: int) -> PrintedSheet:
+    sheet = _printed(paper, folder, base)
+    if not paper.skew:
+        return sheet
+    front, back = (path and _askew(path, paper, background) for path in (sheet.front, sheet.back))
+    assert front is not None  # noqa: S101 - every sheet has one
+    with Image.open(sheet.front) as straight, Image.open(front) as around:
+        width_mm = sheet.width_mm * around.width / straight.width
+        height_mm = sheet.height_mm * around.height / straight.height
+    return PrintedSheet(front, back, width_mm, height_mm, paper.marked, sheet)
+
+
+def _askew(path: Path, paper: Paper, background: int) -> Path:
+    """The same side in the rectangle around the sheet that lies askew."""
+    turned = path.with_name(f"{path.stem}-skew-{_digest(paper.skew, background)}.pnm")
+    if not turned.exists():
+        with Image.open(path) as image:
+            level = background if image.mode != "RGB" else (background, background, background)
+            askew = image.rotate(-paper.skew, Image.Resampling.BICUBIC, expand=True, fillcolor=level)
+        _write(turned, askew, paper.dpi or DEFAULT_DPI)
+    return turned
 
 
 def _printed(paper: Paper, folder: Path, base: Path) -> PrintedSheet:

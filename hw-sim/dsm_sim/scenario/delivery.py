@@ -10,29 +10,40 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from PIL import Image
-
+from dsm_sim.image_files import PageFacts
+from dsm_sim.page_images import eight_bit, opened_page
 from dsm_sim.peers.scan_server import JobReport, Report
 from dsm_sim.scanner import Mark, ScannerEvent, read_mark
 from dsm_sim.scenario.pictures import Originals, Side
 from dsm_sim.scenario.player import Performance
+from dsm_sim.scenario.rendering import rendering_problem
 
 _NEVER_FED: Final = (0, 0, "front")
 
 
 @dataclass(frozen=True)
 class Delivered:
-    """An image as it lies at the server; ``path`` is None where no filter wrote it.
+    """An image as it lies at the server, one page of its document; ``path`` is None where no filter wrote it.
 
     ``side`` and ``rotation`` are what its mark says. Without one its place among all may still tell the side.
+    ``page`` counts from 1, and is 0 in a file of one page.
     """
 
     document_id: int
+    page: int
     path: Path | None
     side: Side | None
     rotation: int | None
     format: str
-    size_px: tuple[int, int]
+    facts: PageFacts
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        return self.facts.width_px, self.facts.height_px
+
+    @property
+    def name(self) -> str:
+        return f"image {self.document_id}" + (f", page {self.page}" if self.page else "")
 
 
 def delivery_problems(performance: Performance, report: Report) -> Iterator[str]:
@@ -41,13 +52,13 @@ def delivery_problems(performance: Performance, report: Report) -> Iterator[str]
     fed = fed_sides(performance)
     wanted = _wanted(performance, fed)
     jobs = claimed_jobs(performance, report)
-    claimed = [_images(job) for job in jobs]
+    claimed = [_images(job, originals) for job in jobs]
     yield from _scan_problems(performance, dict(zip((job.token for job in jobs), claimed, strict=True)))
     if isinstance(wanted, list):
         claimed = _known_by_place(claimed, wanted, originals)
     yield from _number_problems(performance, claimed, wanted, fed)
     # What the device does not count as delivered has been delivered all the same.
-    for images in (*claimed, *(_images(job) for job in unclaimed_jobs(performance, report))):
+    for images in (*claimed, *(_images(job, originals) for job in unclaimed_jobs(performance, report))):
         yield from _mark_problems(images, fed, originals)
         if not isinstance(performance.scenario.expect.delivered, tuple):
             yield from _order_problems(images, fed)
@@ -169,40 +180,48 @@ def _scan_problems(performance: Performance, images: Mapping[str, list[Delivered
 
 def _image_problems(image: Delivered, performance: Performance) -> Iterator[str]:
     expect = performance.scenario.expect
-    wanted = expect.back_rotation if image.side and image.side[2] == "back" else 0
-    if image.rotation not in {wanted, None}:
-        yield f"image {image.document_id} is rotated by {image.rotation}° instead of {wanted}°"
-    if expect.size_px and image.size_px != expect.size_px:
-        yield f"image {image.document_id} has {image.size_px} instead of {expect.size_px} pixels"
+    is_back = image.side is not None and image.side[2] == "back"
+    turned = performance.scenario.process.rotation + (expect.back_rotation if is_back else 0)
+    if image.rotation not in {turned % 360, None}:
+        yield f"{image.name} is rotated by {image.rotation}° instead of {turned % 360}°"
+    size_px = (is_back and expect.back_size_px) or expect.size_px
+    if size_px and image.size_px != size_px:
+        yield f"{image.name} has {image.size_px} instead of {size_px} pixels"
     if expect.format and image.format != expect.format:
-        yield f"image {image.document_id} is sent as {image.format} instead of {expect.format}"
+        yield f"{image.name} is sent as {image.format} instead of {expect.format}"
 
 
 def _picture_problems(image: Delivered, originals: Originals) -> Iterator[str]:
     if image.side is None or image.path is None:
         return
-    if problem := originals.problem(image.path, image.side, image.rotation or 0):
-        yield f"image {image.document_id}, {_in_words(image.side)}, {problem}"
+    found = [*originals.header_problems(image.facts, image.side)]
+    with opened_page(image.path, max(0, image.page - 1)) as picture:
+        found += filter(None, [originals.problem(picture, image.side, image.rotation)])
+        found += filter(None, [rendering_problem(image.path, max(1, image.page), picture)])
+    for problem in found:
+        yield f"{image.name}, {_in_words(image.side)}, {problem}"
 
 
-def _images(job: JobReport) -> list[Delivered]:
-    """Each document of a job, as it lies where the filters put it."""
+def _images(job: JobReport, originals: Originals) -> list[Delivered]:
+    """Each page of each document of a job, as it lies where the filters put it."""
     files = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in job.files}
     found = []
     for document in job.documents:
         path = files.get(document.sha256)
-        mark = _mark(path) if path else None
-        side = (mark.load, mark.sheet, mark.side) if mark else None
-        rotation = mark.rotation if mark else None
-        size_px = (document.width_px, document.height_px)
-        found.append(Delivered(document.document_id, path, side, rotation, document.format, size_px))
+        for number in range(document.pages):
+            mark = _mark(path, number, originals) if path else None
+            side = (mark.load, mark.sheet, mark.side) if mark else None
+            rotation = mark.rotation if mark else None
+            facts = document.each_page[number] if document.each_page else PageFacts()
+            page = number + 1 if document.pages > 1 else 0
+            found.append(Delivered(document.document_id, page, path, side, rotation, document.format, facts))
     return found
 
 
-def _mark(path: Path) -> Mark | None:
+def _mark(path: Path, page: int, originals: Originals) -> Mark | None:
     try:
-        with Image.open(path) as image:
-            return read_mark(image)
+        with opened_page(path, page) as image:
+            return read_mark(originals.as_on_paper(eight_bit(image)))
     except OSError:
         return None
 

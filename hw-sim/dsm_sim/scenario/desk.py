@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,8 +36,10 @@ class Desk:
     environment: Mapping[str, str]
     #: TCP ports for the device's own services: the console's, the panel's.
     ports: tuple[int, int]
+    #: What the feeder sees beside the paper, 0 black to 255 white.
+    background: int = 255
     #: All paper that there was, by load and number in it.
-    printed: dict[tuple[int, int], Sheet] = field(default_factory=dict)
+    printed: dict[tuple[int, int], PrintedSheet] = field(default_factory=dict)
 
     @property
     def configuration(self) -> Path:
@@ -55,31 +57,41 @@ class Desk:
     def load(self, papers: tuple[Paper, ...]) -> None:
         """Paper into the feeder."""
         sheets = self._print(papers)
-        load = self.scanner.load(sheets)
+        load = self.scanner.load(map(_as_fed, sheets))
         self.printed.update({(load, number): sheet for number, sheet in enumerate(sheets, start=1)})
 
     def place(self, paper: Paper) -> None:
         """The first sheet of it onto the glass."""
         sheet = self._print((paper,))[0]
-        self.printed[self.scanner.place_on_glass(sheet), 1] = sheet
+        self.printed[self.scanner.place_on_glass(_as_fed(sheet)), 1] = sheet
 
     def behave(self, behaviour: NetworkBehaviour) -> None:
         """The network from now on."""
         if self.network:
             self.network.behave(behaviour)
 
-    def _print(self, papers: tuple[Paper, ...]) -> list[Sheet]:
-        return [Sheet(**asdict(each)) for each in _printed(papers, self.folder, self.base)]
+    def _print(self, papers: tuple[Paper, ...]) -> list[PrintedSheet]:
+        return _printed(papers, self.folder, self.base, self.background)
+
+
+def _as_fed(sheet: PrintedSheet) -> Sheet:
+    return Sheet(
+        front=sheet.front,
+        back=sheet.back,
+        width_mm=sheet.width_mm,
+        height_mm=sheet.height_mm,
+        is_marked=sheet.is_marked,
+    )
 
 
 class PaperError(Exception):
     """Paper that cannot be made, in one line."""
 
 
-def _printed(papers: Sequence[Paper], folder: Path, base: Path) -> list[PrintedSheet]:
+def _printed(papers: Sequence[Paper], folder: Path, base: Path, background: int) -> list[PrintedSheet]:
     """A drawing that is there already is not drawn again."""
     try:
-        return print_sheets(papers, folder / "paper", base)
+        return print_sheets(papers, folder / "paper", base, background)
     except ValueError as error:
         raise PaperError(str(error)) from error
 
@@ -91,7 +103,8 @@ def open_desk(scenario: Scenario, folder: Path, base: Path) -> Iterator[Desk]:
     Raises :class:`PaperError`, OSError.
     """
     # Before anything moves: what cannot be made is known at once, and nothing is drawn while time counts.
-    _printed(papers_of(scenario), folder, base)
+    background = scenario.scanner.feeder_background
+    _printed(papers_of(scenario), folder, base, background)
     with ExitStack() as stack:
         happenings: list[Happening] = []
         processes = folder / "scan-processes"
@@ -115,7 +128,7 @@ def open_desk(scenario: Scenario, folder: Path, base: Path) -> Iterator[Desk]:
         ]
         environment = write_sane_config(folder / "sane", [*others, scanner])
         console, panel = (stack.enter_context(closing(HeldPort("127.0.0.1", 0))).number for _ in range(2))
-        desk = Desk(folder, base, scanner, server, network, happenings, environment, (console, panel))
+        desk = Desk(folder, base, scanner, server, network, happenings, environment, (console, panel), background)
         port = network.port if network and scenario.repository == "network" else server.port
         scenario.process.write(processes, Scan.PROCESS, f"{server.fqdn}:{port}")
         desk.configuration.write_text(_toml(_sections(scenario, desk)), "utf-8")

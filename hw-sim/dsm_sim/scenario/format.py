@@ -58,11 +58,14 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     open: _Count = 0
     #: Rules of the server that may be broken here, by name.
     violations: tuple[str, ...] = ()
-    #: The size of every delivered image, in pixels.
+    #: The size of every delivered image, in pixels, and that of back sides where it is another.
     size_px: tuple[_Number, _Number] | None = None
+    back_size_px: tuple[_Number, _Number] | None = None
+    #: Files that were sent; documents hold several images.
+    documents: _Count | None = None
     #: The format of every delivered image, as SendImage names it.
     format: str = ""
-    #: Quarter turns that the marks of back sides show; 0: all images are upright.
+    #: By how much the marks of back sides are turned, besides what the process asks for.
     back_rotation: Literal[0, 90, 180, 270] = 0
     #: States and reasons of the filters of completed jobs, in the order of the process.
     filters: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from dsm_sim.peers.scan_server import Report
+from dsm_sim.peers.scan_server import JobReport, Report
 from dsm_sim.scenario.delivery import (
     claimed_jobs,
     claimed_tokens,
@@ -16,6 +16,7 @@ from dsm_sim.scenario.delivery import (
     whole_images,
 )
 from dsm_sim.scenario.desk import USER
+from dsm_sim.scenario.format import Expectation
 from dsm_sim.scenario.player import Performance, StepResult
 
 _PAGE_FILE: Final = re.compile(r"page-\d+\.(?!part)\w+")
@@ -92,11 +93,18 @@ def _server_problems(performance: Performance, report: Report) -> Iterator[str]:
     states = tuple(f"{run.state} {run.reason}".strip() for job in claimed for run in job.filters)
     if expect.filters and states != expect.filters:
         yield f"the filters ended as {states} instead of {expect.filters}"
+    if report.events_sent < expect.events:
+        yield f"{report.events_sent} events were sent instead of at least {expect.events}"
+    yield from _file_problems(expect, claimed)
+
+
+def _file_problems(expect: Expectation, claimed: list[JobReport]) -> Iterator[str]:
+    documents = sum(len(job.documents) for job in claimed)
+    if expect.documents is not None and documents != expect.documents:
+        yield f"{documents} files were sent instead of {expect.documents}"
     files = {path for job in claimed for path in job.files}
     if expect.files is not None and len(files) != expect.files:
         yield f"the filters wrote {len(files)} files instead of {expect.files}"
-    if report.events_sent < expect.events:
-        yield f"{report.events_sent} events were sent instead of at least {expect.events}"
 
 
 # ----------------------------------------------------------------------------------- spool and scanner

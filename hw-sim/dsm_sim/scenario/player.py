@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
+from dsm_sim.paper import PrintedSheet
 from dsm_sim.peers.scan_server import Happening, Report
-from dsm_sim.scanner import ScannerEvent, Sheet
+from dsm_sim.scanner import ScannerEvent
 from dsm_sim.scenario import deeds
 from dsm_sim.scenario.desk import Desk, open_desk
 from dsm_sim.scenario.device import Process, Run
@@ -56,7 +57,7 @@ class Performance:
     #: CPU time of this process meanwhile, which is that of the server, the network and the player.
     cpu_s: float = 0.0
     #: All paper that there was, by load and number in it.
-    printed: dict[tuple[int, int], Sheet] = field(default_factory=dict)
+    printed: dict[tuple[int, int], PrintedSheet] = field(default_factory=dict)
 
 
 @contextmanager

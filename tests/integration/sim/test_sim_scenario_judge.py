@@ -16,6 +16,7 @@ import msgspec
 import pytest
 from PIL import Image, ImageChops
 
+from dsm_sim.image_files import inspect_data
 from dsm_sim.peers.scan_server import Violation
 from dsm_sim.scenario.device import Run, Spoken
 from dsm_sim.scenario.format import Scenario
@@ -122,8 +123,8 @@ def _with_pictures(change: Callable[[Image.Image], Image.Image]) -> Callable[[Pe
             digest = hashlib.sha256(data.getvalue()).hexdigest()
             paths.append(played.folder / f"{digest}.jpg")
             paths[-1].write_bytes(data.getvalue())
-            size = {"width_px": changed.width, "height_px": changed.height}
-            documents.append(dataclasses.replace(document, sha256=digest, **size))
+            each_page = inspect_data(data.getvalue(), "jfif").each
+            documents.append(dataclasses.replace(document, sha256=digest, each_page=each_page))
         run = dataclasses.replace(job.filters[0], files=tuple(paths))
         job = dataclasses.replace(job, documents=tuple(documents), filters=(run,))
         return dataclasses.replace(played, report=dataclasses.replace(played.report, jobs=(job,)))

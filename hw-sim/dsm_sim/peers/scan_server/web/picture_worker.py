@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Final
 
 from PIL import Image, ImageOps
 
-from dsm_sim.page_images import opened_page
+from dsm_sim.page_images import eight_bit, opened_page
 
 _MEMORY_OCTETS: Final = 3 * 1024**3
 #: A3 at 1200 dpi has 278 million pixels; Pillow refuses twice its limit.
@@ -31,22 +31,10 @@ def picture(path: str, page: int, side_px: int, *, is_thumbnail: bool) -> tuple[
         is_bilevel = image.mode == "1"
         if image.format == "JPEG":
             image.draft("RGB", (side_px, side_px))  # decodes at a fraction of the size
-        small = _fitted(_eight_bit(image), side_px)
+        small = _fitted(eight_bit(image), side_px)
     if is_bilevel and not is_thumbnail:
         return "image/png", _saved(small, "PNG", optimize=True)
     return "image/jpeg", _saved(small, "JPEG", quality=82 if is_thumbnail else 92)
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Gray or RGB, on white paper."""
-    if image.mode.startswith("I"):
-        return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
-    if image.mode in {"1", "L"}:
-        return image.convert("L")
-    if "A" in image.getbands():
-        paper = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB")
-    return image.convert("RGB")
 
 
 def _fitted(image: Image.Image, side_px: int) -> Image.Image:
