@@ -13,7 +13,8 @@ from PIL import Image
 
 from dsm_sim.contact_sheet import contact_sheet
 from dsm_sim.sane_test_config import TEST_DEVICE, write_sane_config
-from dsm_sim.scan_process import ScanProcess
+from dsm_sim.scan_process import Back, Region, ScanProcess
+from tests.documents import PdfPage, pdf_a, xps, xps_parts
 
 PSP_SCHEMA = Path(__file__).parents[2] / "hw-sim" / "dsm_sim" / "schemas" / "psp.xsd"
 WSCN = "{http://schemas.microsoft.com/windows/2006/08/wdp/scan}"
@@ -49,6 +50,17 @@ def test_pages_are_shown_in_order_whatever_their_format(tmp_path):
     assert near_red[1] < 16
     assert colours[:4] == [(0, 0, 255), (255, 255, 255), (0, 0, 0), (0, 128, 0)]
     assert colours[4][2] < 30
+
+
+def test_each_page_of_a_document_has_a_tile(tmp_path):
+    sides = [Image.new("RGB", (210, 297), colour) for colour in ("red", "blue")]
+    (tmp_path / "a.pdf").write_bytes(pdf_a([PdfPage([side]) for side in sides]))
+    (tmp_path / "b.xps").write_bytes(xps(xps_parts(sides)))
+    first, second = (side.copy() for side in sides)
+    first.save(tmp_path / "c.tif", save_all=True, append_images=[second])
+    with Image.open(contact_sheet(sorted(tmp_path.glob("*.*")), tmp_path / "out" / "sheet.png")) as sheet:
+        found = [max(range(3), key=tile(sheet, number).__getitem__) for number in range(6)]
+    assert found == [0, 2, 0, 2, 0, 2]
 
 
 def test_unreadable_files_become_marked_tiles(tmp_path):
@@ -135,6 +147,66 @@ def test_scan_process_is_valid_and_names_its_server(tmp_path, filters):
     assert tree.xpath("//*[local-name()='ScanRepository']")[0].text == "localhost:4711"
     assert tree.xpath("string(//processing-instruction('psp-identifier'))") == process.identifier
     assert tree.getroot().find(f".//{WSCN}InputSource").text == "ADF"
+
+
+EVERYTHING = {
+    "format": "tiff-multi-uncompressed",
+    "source": "Film",
+    "film_scan_mode": "ColorNegativeFilm",
+    "content_type": "Halftone",
+    "contrast": -1000,
+    "brightness": 1000,
+    "sharpness": 100,
+    "scaling": (50, 200),
+    "rotation": 270,
+    "region": Region(x_mm=1, y_mm=2, width_mm=100, height_mm=50),
+    "dpi": 200,
+    "dpi_y": 300,
+    "back": Back(color="Grayscale16", dpi=75),
+    "must_honor": ("Exposure", "Scaling", "Rotation", "ScanRegionWidth", "ColorProcessing", "ContentType"),
+}
+
+
+def wscn_text(process, path):
+    return etree.fromstring(process.document("x").encode()).findtext(
+        f".//{WSCN}" + f"/{WSCN}".join(path.split("/"))
+    )
+
+
+def test_scan_process_with_every_element_of_the_ticket_is_valid():
+    process = ScanProcess(**EVERYTHING)
+    tree = etree.fromstring(process.document("x").encode())
+    etree.XMLSchema(etree.parse(PSP_SCHEMA)).assertValid(tree)
+    for path, text in {
+        "FilmScanMode": "ColorNegativeFilm",
+        "ContentType": "Halftone",
+        "Exposure/ExposureSettings/Sharpness": "100",
+        "Scaling/ScalingHeight": "200",
+        "Rotation": "270",
+        "MediaFront/ScanRegion/ScanRegionXOffset": "39",
+        "MediaFront/ScanRegion/ScanRegionHeight": "1969",
+        "MediaFront/Resolution/Height": "300",
+        "MediaBack/ColorProcessing": "Grayscale16",
+        "MediaBack/Resolution/Height": "75",
+        "MediaBack/ScanRegion": None,
+    }.items():
+        assert wscn_text(process, path) == text, path
+    locked = {etree.QName(each).localname for each in tree.iter() if each.get(f"{WSCN}MustHonor") == "true"}
+    assert locked == set(EVERYTHING["must_honor"])
+
+
+def test_scan_process_may_leave_size_and_exposure_to_the_device():
+    process = ScanProcess(size_auto_detect=True, auto_exposure=True)
+    etree.XMLSchema(etree.parse(PSP_SCHEMA)).assertValid(etree.fromstring(process.document("x").encode()))
+    assert wscn_text(process, "InputSize/DocumentSizeAutoDetect") == "true"
+    assert wscn_text(process, "Exposure/AutoExposure") == "true"
+    with pytest.raises(ValueError, match="auto-exposure excludes"):
+        ScanProcess(auto_exposure=False, brightness=0)
+
+
+def test_scan_process_says_no_more_than_it_is_asked():
+    for element in ("FilmScanMode", "ContentType", "Exposure", "Scaling", "Rotation", "MediaBack"):
+        assert wscn_text(ScanProcess(), element) is None
 
 
 def test_scan_process_escapes_what_it_is_given():

@@ -346,3 +346,42 @@ def test_a_description_as_a_scenario_writes_it():
     table = '[[paper]]\nkind = "dusty-blank"\nback = "faint"\nsize = "letter"\ncount = 3\nupside-down = true\n'
     found = msgspec.toml.decode(table, type=dict[str, list[Paper]])["paper"][0]
     assert found == Paper(kind="dusty-blank", back="faint", size="letter", count=3, upside_down=True)
+
+
+def test_sheet_that_lies_askew_is_the_rectangle_around_it(tmp_path):
+    askew = paper(kind="photo", size="A6", skew=5, marked=False, back="form")
+    (sheet,) = print_sheets([askew], tmp_path, tmp_path, background=192)
+    assert sheet.straight
+    assert (sheet.straight.width_mm, sheet.straight.height_mm) == (105, 148)
+    # 105 cos 5 + 148 sin 5, and 105 sin 5 + 148 cos 5
+    assert (sheet.width_mm, sheet.height_mm) == (pytest.approx(117.5, abs=0.6), pytest.approx(156.6, abs=0.6))
+    with Image.open(sheet.front) as image, Image.open(sheet.straight.front) as straight:
+        corners = [(0, 0), (image.width - 1, 0), (0, image.height - 1), (image.width - 1, image.height - 1)]
+        assert {image.getpixel(corner) for corner in corners} == {(192, 192, 192)}
+        back = image.rotate(5, Image.Resampling.BICUBIC)
+        left, top = (image.width - straight.width) // 2, (image.height - straight.height) // 2
+        inner = back.crop((left + 9, top + 9, left + straight.width - 9, top + straight.height - 9))
+        wanted = straight.crop((9, 9, straight.width - 9, straight.height - 9))
+        small = [each.resize((9, 12), Image.Resampling.BOX) for each in (inner, wanted)]
+        assert max(high for _, high in ImageChops.difference(*small).getextrema()) < 12
+    assert sheet.back
+    assert sheet.back != sheet.straight.back
+
+
+def test_paper_has_a_tone(tmp_path):
+    (sheet,) = print_sheets([paper(kind="text", size="A6", tone=200)], tmp_path, tmp_path)
+    with Image.open(sheet.front) as image:
+        assert levels(image)[1] == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"skew": 11, "marked": False}, "skew 11: must be -10 to 10 degrees"),
+        ({"skew": 1}, "carries no mark: add marked = false"),
+        ({"tone": 256}, "tone 256: must be 64 to 255"),
+    ],
+)
+def test_paper_that_cannot_lie_or_look_so(fields, problem):
+    with pytest.raises(msgspec.ValidationError, match=problem):
+        paper(kind="text", **fields)

@@ -12,6 +12,7 @@ from .sizes import size_mm, size_px
 DEFAULT_DPI: Final = 100
 _MOST_SHEETS: Final = 10_000
 _MOST_SKEW: Final = 10
+_DARKEST_TONE: Final = 64
 
 
 class Paper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -28,6 +29,7 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     - ``seed``: another one gives another document of the same kind.
     - ``marked``: whether the scanner draws its mark on it, without which nobody can tell which side it was.
     - ``upside-down``: fed with its foot first, which turns both sides by 180 degrees.
+    - ``tone``: how light the paper is, 255 white; recycled paper is grayer.
     - ``skew``: how many degrees clockwise it lies askew, -10 to 10. The scanner, which would draw its mark
       straight, then draws none: ``marked = false``.
 
@@ -46,6 +48,7 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     seed: int = 0
     upside_down: bool = False
     marked: bool = True
+    tone: int = 255
     skew: float = 0
 
     def __post_init__(self) -> None:
@@ -57,6 +60,8 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise ValueError(f"seed {self.seed}: must be 0 or more")
         if self.orientation and self.file and not self.size:
             raise ValueError("orientation turns a sheet of a given size: add size, or leave orientation out")
+        if not _DARKEST_TONE <= self.tone <= 255:
+            raise ValueError(f"tone {self.tone}: must be {_DARKEST_TONE} to 255")
         if abs(self.skew) > _MOST_SKEW:
             raise ValueError(f"skew {self.skew:g}: must be -{_MOST_SKEW} to {_MOST_SKEW} degrees")
         if self.skew and self.marked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -64,8 +64,24 @@ def write_page(
 
 def _fed(paper: Paper, folder: Path, base: Path, background: int) -> PrintedSheet:
     sheet = _printed(paper, folder, base)
-    if not paper.skew:
-        return sheet
+    if paper.tone < 255:
+        front, back = (path and _toned(path, paper) for path in (sheet.front, sheet.back))
+        assert front is not None  # noqa: S101 - every sheet has one
+        sheet = replace(sheet, front=front, back=back)
+    return _laid_askew(sheet, paper, background) if paper.skew else sheet
+
+
+def _toned(path: Path, paper: Paper) -> Path:
+    """The same side on grayer paper."""
+    toned = path.with_name(f"{path.stem}-tone-{paper.tone}.pnm")
+    if not toned.exists():
+        with Image.open(path) as image:
+            whole = image.convert("L") if image.mode == "1" else image
+            _write(toned, whole.point(lambda level: level * paper.tone // 255), paper.dpi or DEFAULT_DPI)
+    return toned
+
+
+def _laid_askew(sheet: PrintedSheet, paper: Paper, background: int) -> PrintedSheet:
     front, back = (path and _askew(path, paper, background) for path in (sheet.front, sheet.back))
     assert front is not None  # noqa: S101 - every sheet has one
     with Image.open(sheet.front) as straight, Image.open(front) as around:
