@@ -10,9 +10,7 @@ python=${PYTHON:-python3}
 # libsane and its tools; libtiff writes TIFF; the compiler and the headers build python-sane.
 packages="ca-certificates gcc libc6-dev libsane1 libsane-dev sane-utils libtiff6"
 # Foreign readers and writers of images, against which the tests and benchmarks compare; networks of the tests' own.
-[ "$purpose" = run ] || packages="$packages libtiff-tools netpbm libjpeg-turbo-progs iproute2"
-# The same for documents.
-[ "$purpose" = run ] || packages="$packages poppler-utils qpdf mupdf-tools libgxps-utils unzip"
+[ "$purpose" = run ] || packages="$packages libtiff-tools netpbm libjpeg-turbo-progs jbigkit-bin mupdf-tools iproute2"
 
 say() { printf '%s\n' "$*" >&2; }
 

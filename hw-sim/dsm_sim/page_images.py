@@ -11,9 +11,8 @@ import mmap
 import shutil
 import struct
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +36,8 @@ def page_count(path: Path) -> int:
     with path.open("rb") as file:
         start = file.read(8)
     if start.startswith((b"%PDF", b"PK\x03\x04")):
-        return sum(1 for _ in _document_pages(path, start))
+        with _document(path, start) as pages:
+            return len(pages)
     try:
         with Image.open(path, formats=_FORMATS) as image:
             return int(getattr(image, "n_frames", 1))
@@ -84,11 +84,17 @@ def eight_bit(image: Image.Image) -> Image.Image:
 # ------------------------------------------------------------------------------------------ documents
 
 
-def _document_pages(path: Path, start: bytes) -> Iterator[DocumentPage]:
+@contextmanager
+def _document(path: Path, start: bytes) -> Iterator[Sequence[Callable[[], DocumentPage]]]:
+    """Its pages, each to be read when it is called."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
             with reading():
-                yield from pdf_pages(data) if start.startswith(b"%PDF") else xps_pages(data)
+                if start.startswith(b"%PDF"):
+                    yield pdf_pages(data)
+                else:
+                    with xps_pages(data) as pages:
+                        yield pages
         except ImageError as error:
             raise OSError(str(error)) from error
 
@@ -96,9 +102,10 @@ def _document_pages(path: Path, start: bytes) -> Iterator[DocumentPage]:
 @contextmanager
 def _composed(path: Path, start: bytes, page: int) -> Iterator[Image.Image]:
     """The images of a page together; one alone is handed on as it is."""
-    found = next(islice(_document_pages(path, start), page, None), None)
-    if found is None:
-        raise OSError(f"no page {page + 1}")
+    with _document(path, start) as pages:
+        if page >= len(pages):
+            raise OSError(f"no page {page + 1}")
+        found = pages[page]()
     if len(found.images) == 1:
         with _image(found.images[0]) as image:
             yield image

@@ -46,8 +46,8 @@ def exif_file(size=SIZE, told=SIZE):
     return data[:2] + struct.pack(">HH", 0xFFE1, len(segment) + 2) + segment + data[behind:]
 
 
-def jbig_file(mode="1"):
-    pbm = encoded("PPM", mode)
+def jbig_file(size=SIZE):
+    pbm = encoded("PPM", "1", size)
     program = shutil.which("pbmtojbg") or shutil.which("pnmtojbig")
     return subprocess.run([program], input=pbm, stdout=subprocess.PIPE, check=True).stdout
 
@@ -258,6 +258,15 @@ def test_jbig_as_fax_has_it_and_with_a_stripe_missing(look):
     assert look(data, "jbig").first == PageFacts(70, 50, 0, 0, 1, 1)
     ends = [at for at in range(20, len(data)) if data[at : at + 2] == b"\xff\x02"]
     with pytest.raises(ImageError, match="stripes instead of 4"):
+        look(data[: ends[-2] + 2], "jbig")
+
+
+def test_jbig_in_layers_of_resolutions(look):
+    data = jbig_file((827, 1169))
+    assert data[1] > 0  # the number of the highest layer
+    assert look(data, "jbig").first == PageFacts(827, 1169, 0, 0, 1, 1)
+    ends = [at for at in range(20, len(data)) if data[at : at + 2] == b"\xff\x02"]
+    with pytest.raises(ImageError, match="stripes instead of"):
         look(data[: ends[-2] + 2], "jbig")
 
 

@@ -34,7 +34,8 @@ def jbig_facts(data: Data) -> PageFacts:
     if new_height is not None and not options & _VARIABLE_LENGTH:
         raise ImageError("a new length that the header does not announce")
     height = height if new_height is None else new_height
-    wanted = -(-height // lines) * (highest - lowest + 1)
+    # A stripe has so many lines in the lowest layer of all, and twice as many in each one above it.
+    wanted = -(-height // (lines << min(highest, 32))) * (highest - lowest + 1)
     # T.82 6.2.6.2: a new length may come after the last stripe, and is followed by one without lines.
     if stripes != wanted and not (new_height is not None and stripes == wanted + 1):
         raise ImageError(f"{stripes} stripes instead of {wanted}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from .facts import Data, ImageError, PageFacts, expect
@@ -29,11 +30,14 @@ def pdf_facts(data: Data) -> tuple[PageFacts, ...]:
     objects = PdfObjects(data)
     objects.check()
     _check_marker(objects)
-    return tuple(page.facts for page in _pages(objects))
+    return tuple(read().facts for read in _pages(objects))
 
 
-def pdf_pages(data: Data) -> Iterator[DocumentPage]:
-    """The pages of any PDF file whose images are of the kinds that scanning makes. Raises :class:`ImageError`."""
+def pdf_pages(data: Data) -> Sequence[Callable[[], DocumentPage]]:
+    """The pages of a PDF file whose images are of the kinds that scanning makes, each to be read when it is called.
+
+    Raises :class:`ImageError`.
+    """
     return _pages(PdfObjects(data))
 
 
@@ -56,13 +60,13 @@ def _check_marker(objects: PdfObjects) -> None:
 # ---------------------------------------------------------------------------------------------- pages
 
 
-def _pages(objects: PdfObjects) -> Iterator[DocumentPage]:
+def _pages(objects: PdfObjects) -> Sequence[Callable[[], DocumentPage]]:
     catalog = objects.dictionary(objects.trailer.get("Root"), "catalog")
     root = objects.dictionary(catalog.get("Pages"), "page tree")
     leaves = list(_leaves(objects, catalog.get("Pages"), {}, set()))
     if root.get("Count") != len(leaves) or not leaves:
         raise ImageError(f"a page tree that counts {root.get('Count')} and has {len(leaves)} pages")
-    return (_page(objects, leaf) for leaf in leaves)
+    return [functools.partial(_page, objects, leaf) for leaf in leaves]
 
 
 def _leaves(

@@ -17,6 +17,7 @@ _TOKEN: Final = re.compile(
     re.DOTALL,
 )
 _STREAM: Final = re.compile(rb"[\x00\t\n\x0c\r ]*stream(\r\n|\n)")
+_STREAM_END: Final = re.compile(rb"[\r\n]{0,2}endstream")
 _START: Final = re.compile(rb"startxref[\r\n ]+(\d+)[\r\n ]+%%EOF[\r\n ]*\Z")
 _SECTION: Final = re.compile(rb"(\d+) (\d+)[ ]*(?:\r\n|\n|\r)")
 _ENTRY: Final = re.compile(rb"(\d{10}) (\d{5}) ([nf])[ \r][\r\n]")
@@ -173,7 +174,7 @@ class _Reader:
         if not isinstance(length, int):
             raise ImageError("a stream without length")
         content = part(self._data, match.end(), length)
-        if not re.match(rb"[\r\n]{0,2}endstream", self._data[match.end() + length :][:12]):
+        if not _STREAM_END.match(self._data, match.end() + length):
             raise ImageError("a stream that is not as long as it says")
         return Stream(value, content)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import posixpath
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 from urllib.parse import unquote
 
@@ -31,21 +33,26 @@ _STRAIGHT: Final = {"", "1,0,0,1,0,0", "Identity"}
 
 
 def xps_facts(data: Data) -> tuple[PageFacts, ...]:
-    """Raises :class:`ImageError`."""
-    return tuple(page.facts for page in xps_pages(data, is_checked=True))
+    """Raises :class:`ImageError`; every octet of the package is held against its check sum."""
+    with _opened(data) as package:
+        if damaged := package.testzip():
+            raise ImageError(f"the check sum of {damaged} is wrong")
+        return tuple(read().facts for read in _Package(package).pages())
 
 
-def xps_pages(data: Data, *, is_checked: bool = False) -> Iterator[DocumentPage]:
-    """The pages, one after the other. ``is_checked``: every octet of the package is held against its check sum.
+@contextmanager
+def xps_pages(data: Data) -> Iterator[Sequence[Callable[[], DocumentPage]]]:
+    """The pages, each to be read when it is called. Raises :class:`ImageError`, then as well."""
+    with _opened(data) as package:
+        yield _Package(package).pages()
 
-    Raises :class:`ImageError`, also in the midst.
-    """
+
+@contextmanager
+def _opened(data: Data) -> Iterator[zipfile.ZipFile]:
     expect(data, b"PK\x03\x04", "XPS package")
     try:
         with zipfile.ZipFile(_file(data)) as package:
-            if is_checked and (damaged := package.testzip()):
-                raise ImageError(f"the check sum of {damaged} is wrong")
-            yield from _Package(package).pages()
+            yield package
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as error:
         raise ImageError(f"no whole ZIP package: {error}") from error
 
@@ -94,17 +101,15 @@ class _Package:
             if name != "[Content_Types].xml" and not self._type(f"/{name}"):
                 raise ImageError(f"part {name} without content type")
 
-    def pages(self) -> Iterator[DocumentPage]:
+    def pages(self) -> Sequence[Callable[[], DocumentPage]]:
         sequence = self._related("/", _START)
         if len(sequence) != 1:
             raise ImageError("no fixed representation")
-        count = 0
-        for document in self._sources(sequence[0], "fixeddocumentsequence", "DocumentReference"):
-            for page in self._sources(document, "fixeddocument", "PageContent"):
-                yield self._page(page)
-                count += 1
-        if not count:
+        documents = self._sources(sequence[0], "fixeddocumentsequence", "DocumentReference")
+        pages = [page for each in documents for page in self._sources(each, "fixeddocument", "PageContent")]
+        if not pages:
             raise ImageError("a document without pages")
+        return [functools.partial(self._page, page) for page in pages]
 
     def _sources(self, part: str, kind: str, element: str) -> list[str]:
         root = self._typed(part, f"{_MARKUP}{kind}+xml")
