@@ -34,7 +34,7 @@ def pdf_facts(data: Data) -> tuple[PageFacts, ...]:
 
 
 def pdf_pages(data: Data) -> Sequence[Callable[[], DocumentPage]]:
-    """The pages of a PDF file whose images are of the kinds that scanning makes, each to be read when it is called.
+    """The pages of a PDF file whose images are such as scanning makes, each to be read when it is called.
 
     Raises :class:`ImageError`.
     """
