@@ -24,7 +24,7 @@ _LIGHTNESS, _BILEVEL_LIGHTNESS, _COLOUR = 17, 38, 7
 #: Where the exposure is changed, light and dark must still be in the same places.
 _CORRELATION: Final = 0.9
 #: So much lighter, or richer in contrast, it must be to be called so, of 255.
-_CHANGE: Final = 2.0
+_CHANGE: Final = 1.0
 #: A side has a background where so many of its cells are so light; automatic exposure makes it white.
 _PAPER_SHARE, _PAPER, _WHITE = 0.25, 200, 250
 #: Enough for means; what is black and white is so pixel by pixel, at its own resolution.
