@@ -202,6 +202,23 @@ def test_tiff_with_a_tag_that_is_not_true(look, image_format, tag, value, proble
         look(with_tag(data, tag, value), image_format)
 
 
+@pytest.mark.parametrize(("image_format", "tag"), [("tiff-single-g4", 257), ("tiff-single-uncompressed", 256)])
+def test_sizes_beyond_all_measure_cost_nothing(look, image_format, tag):
+    data = encoded("TIFF", "1" if tag == 257 else "L", compression="group4" if tag == 257 else None, strip_size=1)
+    order, entry = tiff_entry(data, tag)
+    changed = bytearray(data)
+    struct.pack_into(f"{order}HII", changed, entry + 2, 4, 1, 0xFFFF_FFFF)
+    with pytest.raises(ImageError):
+        look(bytes(changed), image_format)
+    jp2 = bytearray(FILES["jpeg2k"])
+    at = jp2.index(b"\xff\x4f\xff\x51") + 4 + 4
+    struct.pack_into(">IIIIII", jp2, at, 60_000, 60_000, 0, 0, 1, 1)
+    header = jp2.index(b"ihdr") + 4
+    struct.pack_into(">II", jp2, header, 60_000, 60_000)
+    with pytest.raises(ImageError, match="tiles instead of 3600000000"):
+        look(bytes(jp2), "jpeg2k")
+
+
 def test_jpeg_with_restarts_is_whole_only_with_all_of_them_in_turn(look):
     data = encoded("JPEG", "RGB", size=(160, 160), restart_marker_rows=1)
     assert look(data, "jfif").width_px == 160

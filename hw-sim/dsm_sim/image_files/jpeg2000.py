@@ -111,7 +111,7 @@ def _walk_tiles(data: Data, at: int, end: int, tiles: int) -> None:
             raise ImageError("a tile-part without data")
     if at + 2 != end:
         raise ImageError("octets after the end of the code stream")
-    if sorted(parts) != list(range(tiles)):
+    if len(parts) != tiles or max(parts) != tiles - 1:
         raise ImageError(f"{len(parts)} tiles instead of {tiles}")
     if any(count and parts[tile] != count for tile, count in promised.items()):
         raise ImageError("tile-parts are missing")

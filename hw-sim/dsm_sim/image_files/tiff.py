@@ -75,9 +75,9 @@ def _check_chunks(data: Data, tags: Tags, compression: int, facts: PageFacts) ->
     is_tiled = _TILE_OFFSETS in tags
     offsets = tags.get(_TILE_OFFSETS if is_tiled else _STRIP_OFFSETS, ())
     counts = tags.get(_TILE_COUNTS if is_tiled else _STRIP_COUNTS, ())
-    sizes = _chunk_sizes(tags, facts, is_tiled=is_tiled)
-    if not len(offsets) == len(counts) == len(sizes):
-        raise ImageError(f"{len(offsets)} strips instead of {len(sizes)}")
+    sizes = _chunk_sizes(tags, facts, len(offsets), is_tiled=is_tiled)
+    if len(offsets) != len(counts):
+        raise ImageError(f"{len(offsets)} strips of {len(counts)} lengths")
     spans = sorted(zip(offsets, counts, strict=True))
     if spans[-1][0] + spans[-1][1] > len(data):
         raise ImageError("a strip lies beyond the end of the file")
@@ -93,20 +93,21 @@ def _check_chunks(data: Data, tags: Tags, compression: int, facts: PageFacts) ->
             _check_jpeg(part(data, offset, count), size, facts, tables)
 
 
-def _chunk_sizes(tags: Tags, facts: PageFacts, *, is_tiled: bool) -> list[tuple[int, int]]:
-    """Width and height of each."""
+def _chunk_sizes(tags: Tags, facts: PageFacts, found: int, *, is_tiled: bool) -> list[tuple[int, int]]:
+    """Width and height of each, if there are as many as are ``found``."""
     planes = facts.channels if tags.get(_PLANAR, (1,))[0] == 2 else 1
+    width = tags[_TILE_WIDTH][0] if is_tiled else facts.width_px
+    height = tags[_TILE_HEIGHT][0] if is_tiled else tags.get(_ROWS_PER_STRIP, (facts.height_px,))[0]
+    if not (width and height):
+        raise ImageError("strips or tiles without size")
+    down = -(-facts.height_px // height)
+    wanted = -(-facts.width_px // width) * down * planes
+    if found != wanted or not found:
+        raise ImageError(f"{found} strips instead of {wanted}")
     if is_tiled:
-        width, height = tags[_TILE_WIDTH][0], tags[_TILE_HEIGHT][0]
-        if not (width and height):
-            raise ImageError("tiles without size")
-        count = -(-facts.width_px // width) * -(-facts.height_px // height)
-        return [(width, height)] * count * planes
-    rows = min(tags.get(_ROWS_PER_STRIP, (facts.height_px,))[0], facts.height_px)
-    if not rows:
-        raise ImageError("strips without lines")
-    full, rest = divmod(facts.height_px, rows)
-    return ([(facts.width_px, rows)] * full + [(facts.width_px, rest)] * bool(rest)) * planes
+        return [(width, height)] * wanted
+    last = facts.height_px - (down - 1) * height
+    return ([(width, height)] * (down - 1) + [(width, last)]) * planes
 
 
 def _check_raw(count: int, size: tuple[int, int], facts: PageFacts, tags: Tags) -> None:
