@@ -114,8 +114,9 @@ class Device:
             raise self._cancelled()
 
     def check(self) -> None:
-        """Raise ``Cancelled`` after :meth:`interrupt`."""
-        self.pause(0)
+        """Raise ``Cancelled`` after :meth:`interrupt`. Made around every call: waiting for no time is not free."""
+        if self._stop.is_set():
+            raise self._cancelled()
 
     def finish(self) -> None:
         """End the acquisition with sane_cancel, once however often this is called."""

@@ -43,24 +43,28 @@ class SingleFrame:
 
     def look_ahead(self) -> None:
         """Make the first read: some backends find only then that there is no page."""
-        first = bytearray(_AHEAD_BYTES)
-        self._ahead = bytes(first[: self._read_some(memoryview(first))])
+        first = ctypes.create_string_buffer(_AHEAD_BYTES)
+        length = self._read_some(ctypes.addressof(first), _AHEAD_BYTES)
+        self._ahead = first.raw[:length]
 
     def fill(self, view: memoryview) -> int:
+        if not view:
+            return 0
         filled = len(self._ahead[: len(view)])
         view[:filled] = self._ahead[:filled]
         self._ahead = self._ahead[filled:]
+        start = ctypes.c_char.from_buffer(view)  # holds the memory while it is written to
+        address = ctypes.addressof(start)
         while filled < len(view) and not self._ended:
-            filled += self._read_some(view[filled:])
+            filled += self._read_some(address + filled, len(view) - filled)
         return filled
 
     def close(self) -> None:
         self._ended = True
 
-    def _read_some(self, view: memoryview) -> int:
+    def _read_some(self, address: int, length: int) -> int:
         """One sane_read that brings something; 0 at the end."""
-        start = ctypes.c_char.from_buffer(view)
-        while (got := self._device.read(ctypes.addressof(start), len(view))) == 0:
+        while (got := self._device.read(address, length)) == 0:
             self._device.pause(_NOTHING_YET_S)  # GOOD without data: a backend that does not block
         self._ended = got is None
         return got or 0

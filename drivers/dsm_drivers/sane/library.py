@@ -10,7 +10,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -93,6 +93,7 @@ def load() -> Library:
         import _sane  # noqa: PLC0415 - a machine without SANE can still use another driver
         import sane  # noqa: PLC0415
 
+        _load_unwinder()
         # Names are looked up in the extension and then in what it is linked with: the same libsane.
         return Library(sane, _sane.error, ctypes.CDLL(_sane.__file__))
     except (ImportError, OSError, AttributeError) as error:
@@ -100,6 +101,17 @@ def load() -> Library:
             f"python-sane or libsane cannot be loaded ({error})",
             "install libsane1 and python-sane (`make setup`)",
         ) from error
+
+
+def _load_unwinder() -> None:
+    """Have glibc load libgcc_s now, in peace.
+
+    Backends end their reader threads with pthread_cancel, at any instruction (sanei_thread). The first thread that
+    ends in a process loads libgcc_s; cancelled in the middle of that, it leaves the dynamic linker locked, and the
+    next sane_start waits for ever to start its thread. backtrace() loads the library as pthread_exit does.
+    """
+    with suppress(AttributeError):  # another C library may do without
+        ctypes.CDLL(None).backtrace((ctypes.c_void_p * 1)(), 1)
 
 
 def _prototype(function: Any, *arguments: Any) -> Any:
