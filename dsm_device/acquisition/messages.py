@@ -33,10 +33,13 @@ class Open(msgspec.Struct, frozen=True, tag=True):
 
 
 class Scan(msgspec.Struct, frozen=True, tag=True):
-    """Acquire images into ``folder``; answered by page messages and one :class:`Finished` or :class:`Failed`."""
+    """Acquire images into ``folder``; answered by page messages and one :class:`Finished` or :class:`Failed`.
+
+    ``sides`` are taken in turn: one for all images, or the front's and the back's.
+    """
 
     settings: ScanSettings
-    spec: PageSpec
+    sides: tuple[PageSpec, ...]
     folder: Path
 
 
@@ -80,7 +83,8 @@ class PageTimes(msgspec.Struct, frozen=True):
 class PageAcquired(msgspec.Struct, frozen=True, tag=True):
     """The file of image ``n`` is complete at ``path`` (not yet synced).
 
-    ``missing_rows`` > 0: the scanner delivered fewer lines than it had announced; the rest is white.
+    ``missing_rows`` > 0: the scanner delivered fewer lines than it had announced; the rest is white. ``blank`` is
+    None where nobody asked.
     """
 
     n: int
@@ -89,6 +93,8 @@ class PageAcquired(msgspec.Struct, frozen=True, tag=True):
     width_px: int
     height_px: int
     missing_rows: int
+    crc32: int
+    blank: bool | None
     times: PageTimes
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,12 +59,12 @@ class PageFlow:
 
     def __init__(
         self,
-        spec: PageSpec,
+        sides: Sequence[PageSpec],
         folder: Path,
         on_page: Callable[[PageAcquired], None],
         on_error: Callable[[], None],
     ) -> None:
-        self._spec = spec
+        self._sides = sides
         self._folder = folder
         self._on_page = on_page
         self._on_error = on_error
@@ -91,7 +91,7 @@ class PageFlow:
     def feed(self, n: int, page: Page) -> Iterator[int]:
         """Read ``page`` to its end, in the scanner's thread; yields the number of lines after each block."""
         frame = page.frame
-        self._fit_buffers(frame)
+        self._fit_buffers(self._spec(n), frame)
         self._items.put(_Begin(n, frame, time.monotonic()))
         lines = 0
         while True:
@@ -111,6 +111,9 @@ class PageFlow:
         self._thread.join()
         self._raise_error()
 
+    def _spec(self, n: int) -> PageSpec:
+        return self._sides[(n - 1) % len(self._sides)]
+
     def _take_buffer(self) -> bytearray:
         buffer = self._free.get()
         self._raise_error()
@@ -120,9 +123,9 @@ class PageFlow:
         if self._error is not None:
             raise self._error
 
-    def _fit_buffers(self, frame: Frame) -> None:
+    def _fit_buffers(self, spec: PageSpec, frame: Frame) -> None:
         """Give the buffers a size for this frame; those in use are collected first."""
-        lines = lines_per_block(self._spec, frame)
+        lines = lines_per_block(spec, frame)
         size = lines * frame.bytes_per_line
         if size == self._buffer_bytes:
             return
@@ -146,7 +149,7 @@ class PageFlow:
 
     def _encode_page(self, begin: _Begin) -> None:
         path = self._folder / f"page-{begin.n:05d}.part"
-        writer = open_page(path, self._spec, begin.frame)
+        writer = open_page(path, self._spec(begin.n), begin.frame)
         try:
             end = self._write_blocks(writer)
             if end:
@@ -161,7 +164,17 @@ class PageFlow:
             return
         times = PageTimes(begin.at_s, end.at_s, time.monotonic())
         self._on_page(
-            PageAcquired(begin.n, path, file.size_bytes, file.width_px, file.height_px, file.missing_rows, times)
+            PageAcquired(
+                begin.n,
+                path,
+                file.size_bytes,
+                file.width_px,
+                file.height_px,
+                file.missing_rows,
+                file.crc32,
+                file.blank,
+                times,
+            )
         )
 
     def _write_blocks(self, writer: PageWriter) -> _End | None:

@@ -134,9 +134,14 @@ class Acquisition:
         self._send(Open(driver, device, dict(options), scratch), f"opening the scanner {device}".rstrip())
         return (await self._expect(Opened, self._limits.open_s)).capabilities
 
-    async def scan(self, settings: ScanSettings, spec: PageSpec, folder: Path) -> AsyncIterator[PageReport]:
-        """Acquire images into ``folder``, one report after the other, until the source is done."""
-        self._send(Scan(settings, spec, folder), "starting the first page")
+    async def scan(
+        self, settings: ScanSettings, sides: tuple[PageSpec, ...], folder: Path
+    ) -> AsyncIterator[PageReport]:
+        """Acquire images into ``folder``, one report after the other, until the source is done.
+
+        ``sides``: what becomes of all images, or of fronts and backs in turn. May be called again.
+        """
+        self._send(Scan(settings, sides, folder), "starting the first page")
         limit_s = self._limits.page_s
         while not isinstance(report := await self._receive(limit_s), Finished):
             match report:

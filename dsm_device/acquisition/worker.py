@@ -133,7 +133,7 @@ class Worker:
         if scanner is None:
             raise DriverError("no scanner is open")
         images = 0
-        with PageFlow(command.spec, command.folder, self._channel.send, scanner.cancel) as flow:
+        with PageFlow(command.sides, command.folder, self._channel.send, scanner.cancel) as flow:
             pages = scanner.pages(command.settings)
             # A cancel counts for the driver from pages() on; one that came before is only known here.
             self._raise_if_cancelled()

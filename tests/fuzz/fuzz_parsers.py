@@ -190,7 +190,9 @@ _JOB_RECORD = model.encode(
 _REPORTS = [
     messages.encode(messages.PageStarted(1, Frame(ColorProcessing.RGB_24, 2480, 3508, 7440, 300, 300))),
     messages.encode(
-        messages.PageAcquired(1, Path("page-00001.part"), 4711, 2480, 3508, 0, messages.PageTimes(1.0, 1.5, 1.75))
+        messages.PageAcquired(
+            1, Path("page-00001.part"), 4711, 2480, 3508, 0, 0x1234, None, messages.PageTimes(1.0, 1.5, 1.75)
+        )
     ),
     messages.encode(messages.Failed("ScannerJammed", "paper jam", "clear it")),
 ]

@@ -144,7 +144,7 @@ def drive(environment: dict[str, str], tmp_path: Path) -> Drive:
             reports: list[PageReport] = []
             async with Acquisition(limits, environment) as acquisition:
                 await acquisition.open("faulty", "", {"fault": fault, **options}, tmp_path)
-                async for report in acquisition.scan(SETTINGS, SPEC, tmp_path):
+                async for report in acquisition.scan(SETTINGS, (SPEC,), tmp_path):
                     reports.append(report)
                     if during:
                         await during(acquisition, report)
