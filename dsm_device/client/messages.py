@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from typing import IO, Final
+from io import RawIOBase
+from typing import Final, Protocol
 
 from dsm_device.errors import SpoolError
 from dsm_device.wire.faults import Operation
@@ -14,6 +14,20 @@ from dsm_device.wire.mtom import Package
 SOAP_TYPE: Final = "application/soap+xml"
 #: Octets of a file that are read, encrypted and handed to the kernel at a time.
 CHUNK_OCTETS: Final = 128 * 1024
+
+
+class Sendable(Protocol):
+    """An image or a document on its way: its name for messages, its octets and how to read them from the start."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    def open(self) -> RawIOBase:
+        """A new reader each time. Raises :class:`SpoolError`, as may its ``read``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +50,16 @@ class Message:
 
 
 class FileMessage:
-    """A package round an open file; memory does not depend on the file's size."""
+    """A package round what is sent; memory does not depend on its size."""
 
     operation = Operation.SEND
 
-    def __init__(self, package: Package, file: IO[bytes], on_progress: Callable[[int], None] | None) -> None:
-        """``on_progress`` is called with the octets of the file handed to the network so far."""
+    def __init__(self, package: Package, sent: Sendable, on_progress: Callable[[int], None] | None) -> None:
+        """``on_progress`` is called with the octets of ``sent`` handed to the network so far."""
         self._package = package
-        self._file = file
+        self._sent = sent
+        self._octets = sent.size_bytes
         self._on_progress = on_progress
-        self._file_octets = os.fstat(file.fileno()).st_size
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -53,27 +67,27 @@ class FileMessage:
 
     @property
     def length(self) -> int:
-        return self._package.length(self._file_octets)
+        return self._package.length(self._octets)
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """From the beginning each time. Raises :class:`SpoolError` where the file has become shorter."""
+        """From the beginning each time. Raises :class:`SpoolError` where there is less than was said."""
         yield self._package.head
-        sent = 0
-        self._file.seek(0)
-        while sent < self._file_octets:
-            chunk = self._read(self._file_octets - sent)
-            yield chunk
-            sent += len(chunk)
-            if self._on_progress is not None:
-                self._on_progress(sent)
+        gone = 0
+        with self._sent.open() as file:
+            while gone < self._octets:
+                chunk = self._read(file, self._octets - gone)
+                yield chunk
+                gone += len(chunk)
+                if self._on_progress is not None:
+                    self._on_progress(gone)
         yield self._package.tail
 
-    def _read(self, wanted: int) -> bytes:
+    def _read(self, file: RawIOBase, wanted: int) -> bytes:
         # In the event loop: the page was written a moment ago, and a thread would cost more than the copy.
         try:
-            chunk = self._file.read(min(CHUNK_OCTETS, wanted))
+            chunk = file.read(min(CHUNK_OCTETS, wanted))
         except OSError as error:
-            raise SpoolError(f"cannot read the page {self._file.name}: {error.strerror}") from error
+            raise SpoolError(f"cannot read {self._sent.name}: {error.strerror}") from error
         if not chunk:
-            raise SpoolError(f"the page {self._file.name} became shorter while it was sent")
+            raise SpoolError(f"{self._sent.name} became shorter while it was sent")
         return chunk

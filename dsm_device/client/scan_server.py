@@ -13,15 +13,15 @@ import ssl
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Protocol, Self, TypeVar
+from typing import Final, Protocol, Self, TypeVar
 
+import anyio.lowlevel
 from lxml import etree
 
 from dsm_device.client import soap
 from dsm_device.client.discovery import ServiceFinder
-from dsm_device.client.messages import FileMessage, Message
+from dsm_device.client.messages import FileMessage, Message, Sendable
 from dsm_device.client.server_name import ServerName
 from dsm_device.client.transport import TimeLimits, Transport
 from dsm_device.errors import (
@@ -32,7 +32,6 @@ from dsm_device.errors import (
     ServerProtocolError,
     ServerRefused,
     ServerUnreachable,
-    SpoolError,
 )
 from dsm_device.wire.envelope import MAX_ENVELOPE_OCTETS, Answer, MessageError
 from dsm_device.wire.faults import Operation
@@ -80,6 +79,8 @@ class ScanServer:
         self._address: str | None = None
 
     async def __aenter__(self) -> Self:
+        # anyio, on which httpx stands, loads its half for asyncio at its first call: not while a page waits.
+        await anyio.lowlevel.checkpoint()
         return self
 
     async def __aexit__(
@@ -135,24 +136,23 @@ class ScanServer:
         token: str,
         document_id: int,
         format: str,  # noqa: A002 - the name that it has in WS-DSP
-        path: Path,
+        document: Sendable,
         on_progress: Callable[[int], None] | None = None,
     ) -> None:
-        """Deliver the file at ``path`` as document ``document_id`` (1, 2, 3 … in the job).
+        """Deliver ``document`` as number ``document_id`` (1, 2, 3 … in the job).
 
-        It is streamed from the disk. ``on_progress`` is called with the octets of the file that have gone out.
-        Raises :class:`SpoolError` where the file cannot be read, or shrinks.
+        It is streamed from the disk. ``on_progress`` is called with the octets of it that have gone out.
+        Raises :class:`SpoolError` where it cannot be read, or shrinks.
         """
         request = SendImage(token, document_id, format)
         boundary = uuid.uuid4().hex
-        with _open(path) as file:
 
-            def build(address: str, message_id: str) -> FileMessage:
-                origin = f"{boundary}.dsm-device"
-                package = request.package(address, message_id, boundary=boundary, origin=origin)
-                return FileMessage(package, file, on_progress)
+        def build(address: str, message_id: str) -> FileMessage:
+            origin = f"{boundary}.dsm-device"
+            package = request.package(address, message_id, boundary=boundary, origin=origin)
+            return FileMessage(package, document, on_progress)
 
-            await self._ask(Operation.SEND, build, request.check_answer)
+        await self._ask(Operation.SEND, build, request.check_answer)
 
     async def end_job(self, token: str) -> None:
         """Say that all images are there. To be called when the last :meth:`send_image` has returned."""
@@ -197,10 +197,3 @@ def _message(request: _Request, operation: Operation) -> _Build:
 
 def _is_about_address(error: ServerError) -> bool:
     return isinstance(error, ServerUnreachable) or error.recovery is Recovery.RELOCATE
-
-
-def _open(path: Path) -> IO[bytes]:
-    try:
-        return path.open("rb", buffering=0)
-    except OSError as error:
-        raise SpoolError(f"cannot read the page {path}: {error.strerror}") from error

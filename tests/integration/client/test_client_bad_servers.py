@@ -23,6 +23,7 @@ from tests.integration.client.raw_server import (
     operation,
     well_behaved,
 )
+from tests.integration.client.sent_file import SentFile
 
 pytestmark = pytest.mark.anyio
 
@@ -122,7 +123,7 @@ async def test_redirects_are_not_followed(status: int, conversation: Conversatio
         redirect = f"HTTP/1.1 {status} Moved\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n".encode()
         async with conversation(good_until("SendImage", answering(lambda request: redirect))) as (_server, client):
             with pytest.raises(ServerProtocolError, match=f"redirects SendImage .HTTP {status}. to {target}"):
-                await client.send_image("token", 1, "png", page)
+                await client.send_image("token", 1, "png", SentFile(page))
         assert other.connections == 0
 
 
@@ -178,7 +179,7 @@ async def test_a_connection_that_breaks_within_the_request_proves_that_nothing_w
 
     async with conversation(script) as (server, client):
         with pytest.raises(ServerUnreachable, match="in the middle of SendImage") as caught:
-            await client.send_image("token", 1, "png", page)
+            await client.send_image("token", 1, "png", SentFile(page))
     assert caught.value.temporary
     assert not caught.value.may_have_happened
     assert "SendImage" not in map(operation, server.requests)
@@ -199,7 +200,7 @@ async def test_a_refusal_before_the_file_has_been_read_is_heard(conversation: Co
 
     async with conversation(script) as (_server, client):
         with pytest.raises(ServerError, match=r"too large .HTTP 413 to SendImage"):
-            await client.send_image("token", 1, "png", page)
+            await client.send_image("token", 1, "png", SentFile(page))
 
 
 # ------------------------------------------------------------------------------------------ too slowly
@@ -238,7 +239,7 @@ async def test_a_server_that_stops_reading_is_given_up(conversation: Conversatio
 
     async with conversation(script, TimeLimits(write_s=0.3)) as (_server, client):
         with pytest.raises(ServerUnreachable, match="does not take the rest of SendImage"):
-            await client.send_image("token", 1, "png", page)
+            await client.send_image("token", 1, "png", SentFile(page))
     done.set()
 
 
@@ -255,7 +256,7 @@ async def test_connections_that_the_server_closes_between_messages_are_no_error(
     async with conversation(one_each) as (server, client):
         token = await client.create_job("S-1-5", "PSP", instructions())
         for number in range(1, 6):
-            await client.send_image(token, number, "png", page)
+            await client.send_image(token, number, "png", SentFile(page))
         await client.end_job(token)
     done = [operation(request) for request in server.requests]
     assert done == ["Probe", "Get", "CreatePostScanJob", *["SendImage"] * 5, "EndPostScanJob"]
@@ -274,7 +275,7 @@ async def test_a_connection_that_was_closed_without_a_word_is_not_used_for_what_
 
     async with conversation(good_until("SendImage", idle_limit)) as (server, client):
         for number in range(1, 6):
-            await client.send_image("token", number, "png", page)
+            await client.send_image("token", number, "png", SentFile(page))
             await closed.wait()
             closed.clear()
     assert [operation(request) for request in server.requests[2:]] == ["SendImage"] * 5
@@ -321,7 +322,7 @@ async def test_a_connection_that_turns_out_closed_is_replaced_for_an_image_that_
             await connection.send(well_behaved(await connection.rest(head)))
 
     async with conversation(script) as (server, client):
-        await client.send_image("token", 1, "png", page)
+        await client.send_image("token", 1, "png", SentFile(page))
     assert closed == 1
     assert [len(request.body) > 20_000_000 for request in server.requests] == [False, False, True]
 

@@ -30,6 +30,7 @@ from tests.integration.client.raw_server import (
     instructions,
     operation,
 )
+from tests.integration.client.sent_file import SentFile
 
 pytestmark = pytest.mark.anyio
 
@@ -52,7 +53,7 @@ async def test_a_job_that_a_strict_server_has_nothing_against(
     async with sim.ScanServer(options) as server, client_of(server.port, trusting) as client:
         token = await client.create_job(SID, PSP, instructions())
         for number, page in enumerate(pages, 1):
-            await client.send_image(token, number, "png", page)
+            await client.send_image(token, number, "png", SentFile(page))
             elements = await client.job_elements(token, "JobStatus", "JobDescription", "Documents")
             assert elements.status is not None
             assert (elements.status.state, elements.status.images_received) == ("Creating", number)
@@ -101,7 +102,7 @@ async def test_a_job_that_is_gone_counts_as_cancelled(conversation: Conversation
 async def test_the_head_of_send_image_is_as_published(conversation: Conversation, page: Path) -> None:
     image = await asyncio.to_thread(page.read_bytes)
     async with conversation(answer_all) as (server, client):
-        await client.send_image("token", 1, "png", page)
+        await client.send_image("token", 1, "png", SentFile(page))
     sent = server.requests[-1]
     assert sent.head.startswith(b"POST /ScanServer/5f0a2f4e-6d0b-4b0e-9c55-0a4c9d1f7e21 HTTP/1.1\r\n")
     assert sent.header("host") == f"localhost:{server.port}"
@@ -141,7 +142,7 @@ async def test_jobs_side_by_side_share_address_and_connections(
     async def job(client: ScanServer) -> None:
         token = await client.create_job(SID, PSP, instructions())
         for number in (1, 2, 3):
-            await client.send_image(token, number, "png", page)
+            await client.send_image(token, number, "png", SentFile(page))
         await client.end_job(token)
 
     options = sim.ScanServerOptions(out=tmp_path / "out", tls=authority.folder)
@@ -201,7 +202,7 @@ async def test_a_status_without_soap_says_what_to_do(
 
     async with conversation(good_until("SendImage", refuse)) as (_server, client):
         with pytest.raises(ServerRefused, match=f"HTTP {status} to SendImage") as caught:
-            await client.send_image("token", 1, "png", page)
+            await client.send_image("token", 1, "png", SentFile(page))
     assert (caught.value.status, caught.value.recovery) == (status, recovery)
     assert caught.value.may_have_happened is (recovery is Recovery.ASK_FIRST)
 
@@ -222,22 +223,13 @@ async def test_a_message_larger_than_a_server_must_take_is_sent_and_blamed(
     assert f"the message of scan process {PSP} has" in caplog.text
 
 
-async def test_a_file_that_is_not_there_is_a_matter_of_the_spool(
-    conversation: Conversation, tmp_path: Path
-) -> None:
-    async with conversation(answer_all) as (server, client):
-        with pytest.raises(SpoolError, match=r"cannot read the page .*missing\.png: No such file"):
-            await client.send_image("token", 1, "png", tmp_path / "missing.png")
-    assert "SendImage" not in map(operation, server.requests)
-
-
 async def test_a_file_that_shrinks_is_not_passed_off_as_whole(conversation: Conversation, page: Path) -> None:
     def shrink(_sent: int) -> None:
         page.write_bytes(b"")
 
     async with conversation(answer_all) as (server, client):
         with pytest.raises(SpoolError, match="became shorter while it was sent"):
-            await client.send_image("token", 1, "png", page, shrink)
+            await client.send_image("token", 1, "png", SentFile(page), shrink)
         await client.end_job("token")
     assert [operation(request) for request in server.requests][2:] == ["EndPostScanJob"]
 

@@ -22,6 +22,7 @@ from tests.integration.client.raw_server import (
     sample_answer,
     well_behaved,
 )
+from tests.integration.client.sent_file import SentFile
 
 pytestmark = pytest.mark.anyio
 
@@ -52,7 +53,7 @@ async def test_memory_does_not_depend_on_the_file(conversation: Conversation, tm
         await client.locate()
         tracemalloc.start()
         try:
-            await client.send_image("token", 1, "png", sparse)
+            await client.send_image("token", 1, "png", SentFile(sparse))
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -68,7 +69,7 @@ async def test_progress_is_told_in_steps_up_to_the_files_size(conversation: Conv
             await connection.send(well_behaved(await connection.request()))
 
     async with conversation(script) as (_, client):
-        await client.send_image("token", 1, "png", page, steps.append)
+        await client.send_image("token", 1, "png", SentFile(page), steps.append)
     assert steps == sorted(steps)
     assert steps[-1] == 512_000
     assert 1 < len(steps) <= 1 + 512_000 // 65_536
@@ -83,7 +84,7 @@ async def test_an_empty_file_is_sent_as_it_is(conversation: Conversation, tmp_pa
             await connection.send(well_behaved(await connection.request()))
 
     async with conversation(script) as (server, client):
-        await client.send_image("token", 1, "png", empty)
+        await client.send_image("token", 1, "png", SentFile(empty))
     assert b"\r\n\r\n\r\n--" in server.requests[-1].body
 
 
@@ -111,7 +112,7 @@ async def test_a_server_that_takes_100_kb_a_second_is_borne_and_holds_nothing_el
             token = await client.create_job("S-1-5", "6E0E1A3D-6F2B-4C57-9C1F-0C6C5B5B2F11", instructions())
             watcher = asyncio.create_task(watch())
             began = asyncio.get_running_loop().time()
-            await client.send_image(token, 1, "png", page)
+            await client.send_image(token, 1, "png", SentFile(page))
             took_s = asyncio.get_running_loop().time() - began
             watcher.cancel()
             await client.cancel_job(token)
@@ -136,7 +137,7 @@ async def test_a_cancelled_send_leaves_no_connection_behind(conversation: Conver
             ended.set()
 
     async with conversation(script) as (_, client):
-        sending = asyncio.create_task(client.send_image("token", 1, "png", page))
+        sending = asyncio.create_task(client.send_image("token", 1, "png", SentFile(page)))
         await started.wait()
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
