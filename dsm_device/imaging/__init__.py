@@ -1,6 +1,10 @@
 """Rows in, files out: a page becomes a file strip by strip, in memory that no page size changes.
 
-``formats`` says what can be made and is pure data, so the agent can import it without Pillow. ``page`` is
-the writer that the acquisition process uses; below it ``strips`` brings delivered rows to the file's width and
-colour, and ``jpeg``, ``png`` and ``tiff`` (over ``libtiff``) each write one kind of file.
+Pure data that the agent may import, without Pillow: ``formats`` (what can be made), ``treatment`` (what is done
+to a page), ``available`` (what this installation can write), and ``documents``, which puts the documents of whole
+jobs together from page files.
+
+For the acquisition process: ``page`` takes the rows, ``pipeline`` chooses the ``stages`` that they go through as
+``raster`` images, and ``encoders`` who writes the file. ``held_page`` holds what must be whole first; ``overview``
+is the small copy by which ``blank``, ``edges``, ``skew`` and ``levels`` judge.
 """

@@ -30,9 +30,9 @@ _SQUARE_DARKNESS: Final = 1.5
 _GAIN: Final = 8
 #: Marks with fewer squares between them than this belong together, as the letters of a word do.
 _NEAR: Final = (-2, -1, 0, 1, 2)
-#: What is longer is no dust. A hole (ISO 838: 6 mm) with the shadow in it is about as high as it is wide, also
-#: when there is dust beside it, and near an edge of the sheet.
-_DUST_MM: Final = 6.0
+#: What is longer is no dust, but may be a page number. A hole (ISO 838: 6 mm) with the shadow in it is about as
+#: high as it is wide, also when there is dust beside it, and near an edge of the sheet.
+_DUST_MM: Final = 4.0
 _HOLE_MM: Final = (5.0, 10.0)
 _HOLE_RATIO: Final = 1.6
 _HOLE_INSET_MM: Final = 20.0

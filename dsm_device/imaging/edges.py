@@ -18,8 +18,11 @@ _SHEET_INCH: Final = 0.5
 _DUST_PX: Final = 7
 #: What is beside the sheet is even: this share of a border lies close to its median.
 _EVEN_SHARE: Final = 0.6
-#: A sheet fills its rectangle, also when it lies askew; what is printed on white paper does not.
+#: Beside a lid as white as paper, what is printed may be all that is seen: only what is solid is a sheet.
+_WHITE: Final = 225
 _SOLID_SHARE: Final = 0.8
+#: Beside a darker one the paper is seen; of a photograph much may be as gray as the lid.
+_SEEN_SHARE: Final = 0.3
 
 
 def sheet(overview: Overview, degrees: float = 0.0) -> Box | None:
@@ -28,23 +31,36 @@ def sheet(overview: Overview, degrees: float = 0.0) -> Box | None:
     Certain is a sheet whose surroundings are even and darker or lighter than its paper. Paper as white as the lid
     is not found: the page is then kept as it is.
     """
-    gray = overview.gray
-    beside = _beside(gray, overview)
-    if beside is None:
-        return None
-    turned = gray.rotate(-degrees, Image.Resampling.BILINEAR, fillcolor=beside) if degrees else gray
-    different = _different(turned, beside)
-    box = different.getbbox()
-    if box is None or not _is_sheet(different.crop(box), overview):
+    found = [box for level in _borders(overview) if (box := _sheet_on(overview, level, degrees))]
+    if not found:
         return None
     inset = 1 if degrees else 0  # where the edge runs through pixels
-    left, top, right, bottom = box[0] + inset, box[1] + inset, box[2] - inset, box[3] - inset
+    left, top, right, bottom = min(found, key=_size)
+    left, top, right, bottom = left + inset, top + inset, right - inset, bottom - inset
     x, y = overview.scale
     return Box(left * x, top * y, (right - left) * x, (bottom - top) * y)
 
 
-def _beside(gray: Image.Image, overview: Overview) -> int | None:
-    """The level of what is beside the sheet: the darkest even border, since a sheet may reach to some of them."""
+_Corners = tuple[int, int, int, int]
+
+
+def _size(box: _Corners) -> int:
+    left, top, right, bottom = box
+    return (right - left) * (bottom - top)
+
+
+def _sheet_on(overview: Overview, beside: int, degrees: float) -> _Corners | None:
+    """The sheet if what is beside it has the level ``beside``."""
+    gray = overview.gray
+    turned = gray.rotate(-degrees, Image.Resampling.BILINEAR, fillcolor=beside) if degrees else gray
+    different = _different(turned, beside)
+    box = different.getbbox()
+    return box if box and _is_sheet(different.crop(box), beside, overview) else None
+
+
+def _borders(overview: Overview) -> set[int]:
+    """The levels of the even borders: what is beside the sheet is one, another is paper that lies in a corner."""
+    gray = overview.gray
     across, down = (max(1, round(dpi * _BORDER_INCH)) for dpi in overview.dpi)
     width, height = gray.size
     borders = (
@@ -54,7 +70,7 @@ def _beside(gray: Image.Image, overview: Overview) -> int | None:
         (width - across, 0, width, height),
     )
     levels = [_even_level(gray.crop(border)) for border in borders]
-    return min((level for level in levels if level is not None), default=None)
+    return {level for level in levels if level is not None}
 
 
 def _even_level(border: Image.Image) -> int | None:
@@ -70,6 +86,7 @@ def _different(gray: Image.Image, beside: int) -> Image.Image:
     return gray.point(far).filter(ImageFilter.MinFilter(_DUST_PX)).filter(ImageFilter.MaxFilter(_DUST_PX))
 
 
-def _is_sheet(different: Image.Image, overview: Overview) -> bool:
+def _is_sheet(different: Image.Image, beside: int, overview: Overview) -> bool:
+    share = _SOLID_SHARE if beside >= _WHITE else _SEEN_SHARE
     large = all(side >= dpi * _SHEET_INCH for side, dpi in zip(different.size, overview.dpi, strict=True))
-    return large and ImageStat.Stat(different).mean[0] >= 255 * _SOLID_SHARE
+    return large and ImageStat.Stat(different).mean[0] >= 255 * share

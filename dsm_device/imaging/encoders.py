@@ -8,6 +8,7 @@ from typing import BinaryIO, Final, Protocol
 from dsm_device.imaging.bmp import BmpEncoder
 from dsm_device.imaging.formats import PageSpec
 from dsm_device.imaging.g4 import G4Encoder
+from dsm_device.imaging.jbig import JbigEncoder
 from dsm_device.imaging.jpeg import JpegEncoder
 from dsm_device.imaging.jpeg2000 import Jpeg2000Encoder
 from dsm_device.imaging.png import PngEncoder
@@ -37,10 +38,13 @@ class Encoder(Protocol):
 
 ENCODERS: Final[dict[str, Callable[[BinaryIO, PageSpec, int], Encoder]]] = {
     "dib": BmpEncoder,
+    "exif": JpegEncoder,
     "jbig": JbigEncoder,
     "jfif": JpegEncoder,
     "jpeg2k": Jpeg2000Encoder,
     "png": PngEncoder,
     "tiff-single-uncompressed": TiffEncoder,
+    "tiff-single-g3mh": TiffEncoder,
     "tiff-single-g4": G4Encoder,
+    "tiff-single-jpeg-tn2": TiffJpegEncoder,
 }

@@ -34,7 +34,8 @@ class G4Encoder(TiffEncoder):
     def encode(self, strip: Strip, lines: int) -> None:
         self._lines += lines
         self._tiff.set(Tag.IMAGE_LENGTH, self._lines)
-        self._tiff.append(0, self._code.add(strip, lines))
+        if code := self._code.add(strip, lines):  # libtiff takes none of nothing
+            self._tiff.append(0, code)
 
     def finish(self, height_px: int) -> None:
         self._tiff.append(0, self._code.end())

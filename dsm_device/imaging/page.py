@@ -204,7 +204,10 @@ class _Output:
         for raster in rasters:
             if self._cutter is None:
                 self._cutter = self._begin(raster.width_px)
-            self._cutter.push(memoryview(pack(raster, self._spec.color)))
+            # A few lines at a time: packing 16-bit colour takes several times the memory of what is packed.
+            for top in range(0, raster.height_px, self._strip_lines):
+                lines = raster.lines(top, min(top + self._strip_lines, raster.height_px))
+                self._cutter.push(memoryview(pack(lines, self._spec.color)))
 
     def finish(self) -> tuple[int, int]:
         """Complete the file; gives its width and height."""

@@ -20,7 +20,7 @@ Strip = bytes | bytearray | memoryview
 Step = Callable[[Strip, int], Strip]
 
 #: Large enough that calls cost nothing beside the work in them, small enough to be no burden.
-STRIP_BYTES: Final = 512 * 1024
+STRIP_BYTES: Final = 1024 * 1024
 #: Strips are a multiple of the tallest row of JPEG blocks, which is 16 lines at 4:2:0.
 _LINES_MULTIPLE: Final = 16
 #: Keeps a strip of very narrow lines within one JPEG restart interval (65,535 blocks).
@@ -28,7 +28,7 @@ _LINES_MAX: Final = 4096
 
 
 def lines_per_strip(line_bytes: int) -> int:
-    """How many lines of ``line_bytes`` make a strip: about 512 KiB, a multiple of 16, at least 16."""
+    """How many lines of ``line_bytes`` make a strip: about 1 MiB, a multiple of 16, at least 16."""
     lines = STRIP_BYTES // line_bytes // _LINES_MULTIPLE * _LINES_MULTIPLE
     return min(max(lines, _LINES_MULTIPLE), _LINES_MAX)
 

@@ -26,7 +26,7 @@ def changed(frame: Frame, left_px: int, width_px: int, fill: int, strip: bytes, 
 
 
 @given(line_bytes=st.integers(1, 500_000))
-def test_strips_are_whole_jpeg_block_rows_of_about_half_a_megabyte(line_bytes: int) -> None:
+def test_strips_are_whole_jpeg_block_rows_of_about_a_megabyte(line_bytes: int) -> None:
     lines = lines_per_strip(line_bytes)
     assert lines % 16 == 0
     assert lines == 16 or lines * line_bytes <= STRIP_BYTES

@@ -8,5 +8,6 @@ out the same the next time. ``model`` has pages, documents and their reader, ``l
 
 from .compose import compose
 from .model import Document, DocumentInfo, DocumentPage, DocumentReader
+from .page_facts import page_of_file, stored_file
 
-__all__ = ["Document", "DocumentInfo", "DocumentPage", "DocumentReader", "compose"]
+__all__ = ["Document", "DocumentInfo", "DocumentPage", "DocumentReader", "compose", "page_of_file", "stored_file"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from array import array
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -15,9 +15,12 @@ from .model import DocumentPage, open_page_file
 IMAGE_WIDTH, IMAGE_LENGTH, BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC_INTERPRETATION = 256, 257, 258, 259, 262
 FILL_ORDER, STRIP_OFFSETS, ROWS_PER_STRIP, STRIP_BYTE_COUNTS, PLANAR_CONFIGURATION = 266, 273, 278, 279, 284
 T6_OPTIONS = 293
-SHORT, LONG = 3, 4
+SHORT, LONG, RATIONAL = 3, 4, 5
 #: Bytes of one value by field type, 1 to 12 and TIFF Technical Note 1's IFD.
 _TYPE_BYTES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+#: The types whose values are whole numbers, as struct writes them.
+_CODES: Final = {SHORT: "H", LONG: "I", RATIONAL: "II"}
+_MAX_VALUES: Final = 8
 _BYTE_ORDERS: Final = {b"II*\0": "<", b"MM\0*": ">"}
 _INLINE_BYTES: Final = 4
 _ENTRY_BYTES: Final = 12
@@ -72,9 +75,7 @@ def read_directory(page: DocumentPage) -> Directory:
     Every offset and length in the result lies within the file, and the strips are no longer than the file.
     """
     with _opened(page) as file:
-        order = _BYTE_ORDERS.get(file.read(0, 4))
-        if order is None:
-            raise page.damage("is no TIFF file")
+        order = _byte_order(file)
         fields = _fields(file, order)
         offsets = _numbers(file, order, fields.get(STRIP_OFFSETS))
         byte_counts = _numbers(file, order, fields.get(STRIP_BYTE_COUNTS))
@@ -82,6 +83,28 @@ def read_directory(page: DocumentPage) -> Directory:
     directory = Directory(order, fields, offsets, byte_counts, min(rows_per_strip, page.height_px))
     _check(page, directory)
     return directory
+
+
+def read_values(page: DocumentPage, tags: Collection[int]) -> dict[int, tuple[int, ...]]:
+    """The numbers of those of ``tags`` that the file has: SHORT, LONG, or RATIONAL as numerator and denominator.
+
+    Raises :class:`SpoolError` where the file is no TIFF.
+    """
+    values: dict[int, tuple[int, ...]] = {}
+    with _opened(page) as file:
+        order = _byte_order(file)
+        for tag, field in _fields(file, order).items():
+            if tag in tags and field.kind in _CODES and field.count <= _MAX_VALUES:
+                data = field.value if field.is_inline else file.read(field.offset(order), field.size_bytes)
+                values[tag] = struct.unpack_from(f"{order}{_CODES[field.kind] * field.count}", data)
+    return values
+
+
+def _byte_order(file: _File) -> str:
+    order = _BYTE_ORDERS.get(file.read(0, 4))
+    if order is None:
+        raise file.page.damage("is no TIFF file")
+    return order
 
 
 class _File:

@@ -51,7 +51,7 @@ print((peak_kib() - before) / 1024)
     [
         ("RGB24", 1200, "rotation", 20),
         ("RGB48", 600, "rotation", 16),
-        ("BlackAndWhite1", 1200, "rotation", 20),
+        ("BlackAndWhite1", 1200, "rotation", 26),  # a byte a pixel while it is turned
         ("RGB24", 600, "skew", 20),
         ("RGB24", 1200, "scale", 16),
     ],

@@ -25,7 +25,7 @@ _MODES = {BW1: ("1", "1;I"), GRAY8: ("L", "L"), RGB24: ("RGB", "RGB")}
 _TIFFCP = {"tiff-single-g3mh": "g3:1d", "tiff-single-jpeg-tn2": "jpeg:r:85"}
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def smallest_strips() -> Iterator[None]:
     """16 lines a strip, so that small pages have many."""
     with pytest.MonkeyPatch.context() as patch:
