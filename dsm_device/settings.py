@@ -47,6 +47,10 @@ def _probes(value: tuple[str, ...]) -> str | None:
     return f'knows "https" and "udp", not "{wrong[0]}"' if wrong else None
 
 
+def _right_angle(value: int) -> str | None:
+    return None if value in (0, 90, 180, 270) else "must be 0, 90, 180 or 270"
+
+
 def _checked(default: Any, check: Check) -> Any:
     return field(default=default, metadata={"check": check})
 
@@ -67,6 +71,10 @@ class ScannerSettings:
     driver: str = "sane"
     device: str = ""
     options: Mapping[str, OptionValue] = field(default_factory=lambda: types.MappingProxyType({}))
+    skip_blank_pages: bool = False
+    deskew: bool = False
+    two_pass_duplex: bool = False
+    rotate_back: int = _checked(0, _right_angle)
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,9 +101,27 @@ def _reach(source: SourceCapabilities, stated: Size | None) -> Size:
     return Size(most.width_mil, max(most.height_mil, source.longest_mil))
 
 
-def _settle_size(
-    size: Setting[InputSize] | None, stated: Size | None, across: _Axis, down: _Axis, ledger: Ledger
-) -> None:
+def _sides(
+    regions: Mapping[str, ScanRegion | None], across: _Axis, down: _Axis, ledger: Ledger
+) -> Iterator[Surface]:
+    for side, region in regions.items():
+        x_names, y_names = (_names(side, *each) for each in (("XOffset", "Width"), ("YOffset", "Height")))
+        if region is None:
+            yield Surface(across.whole(x_names, ledger), down.whole(y_names, ledger), is_whole=True)
+        else:
+            yield Surface(
+                across.place(x_names, region.x_mil, region.width_mil, ledger),
+                down.place(y_names, region.y_mil, region.height_mil, ledger),
+                is_whole=False,
+            )
+
+
+def _names(side: str, offset: str, length: str) -> _Names:
+    return f"{side}/ScanRegion/ScanRegion{offset}", f"{side}/ScanRegion/ScanRegion{length}"
+
+
+def _settle_size(size: Setting[InputSize] | None, across: _Axis, down: _Axis, ledger: Ledger) -> None:
+    stated = None if size is None else size.value.media
     if size is not None and stated is None:
         detect = Setting(str(size.value.auto_detect).lower(), size.must_honor)
         ledger.settle("InputSize/DocumentSizeAutoDetect", detect, detect.value)

@@ -11,6 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from dsm_device.imaging.formats import FORMATS
+from dsm_device.job.outcomes import Outcome
 from dsm_device.wire import xml
 
 FORMAT_VERSION = 1
@@ -34,17 +35,24 @@ class JobState(StrEnum):
 
 
 class SpooledPage(msgspec.Struct, frozen=True):
-    """One image file of the job, complete and synced. ``n`` is also its DocumentId (WS-DSP, SendImage)."""
+    """One image file of the job, complete and synced.
+
+    ``n`` counts the sides of the sheets from 1, in the order in which they are to be read. ``crc32`` is that of
+    the file, 0 where nobody knows it. ``left_out``: blank, and therefore not part of what is delivered.
+    """
 
     n: int
     file: str
     bytes: int
     sent: bool = False
+    crc32: int = 0
+    left_out: bool = False
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One push scan. ``instructions`` is psp:PostScanInstructions as read from the scan process, plus e-mail
-    addresses added at the device; ``format`` is the wscn:Format of every page."""
+    addresses added at the device; ``format`` is the wscn:Format of what is delivered; ``parameters`` is what
+    became of each element of the ticket (WS-Scan, DocumentFinalParameters)."""
 
     id: str
     process_id: str
@@ -59,7 +67,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     pages: tuple[SpooledPage, ...] = ()
     token: str = ""
     error: str = ""
+    parameters: tuple[Outcome, ...] = ()
     version: int = FORMAT_VERSION
+
+    @property
+    def kept(self) -> tuple[SpooledPage, ...]:
+        """The pages that are delivered, in their order."""
+        return tuple(page for page in self.pages if not page.left_out)
 
     @property
     def sent(self) -> int:
@@ -70,6 +84,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         """The job with a further page, or with a new state of a known one."""
         others = tuple(each for each in self.pages if each.n != page.n)
         return msgspec.structs.replace(self, pages=tuple(sorted((*others, page), key=lambda each: each.n)))
+
+    def with_page_restored(self, n: int) -> Job:
+        """The job with blank page ``n`` among those that are delivered. Raises ``ValueError`` if it is not one."""
+        page = next((page for page in self.pages if page.n == n and page.left_out), None)
+        if page is None:
+            raise ValueError(f"page {n} was not left out")
+        return self.with_page(msgspec.structs.replace(page, left_out=False))
 
     def with_state(self, state: JobState, error: str = "") -> Job:
         return msgspec.structs.replace(self, state=state, error=error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dsm_device.hardware import ColorProcessing, InputSource, Size, SourceCapabilities
-from dsm_device.job.geometry import choose_surface
+from dsm_device.job.geometry import choose_surfaces
 from dsm_device.job.outcomes import Ledger
 from dsm_device.wire.ticket import InputSize, Setting
 
@@ -26,6 +26,6 @@ FEEDER = SourceCapabilities(
 )
 def test_the_length_of_a_sheet(stated: int | None, expected: int) -> None:
     size = None if stated is None else Setting(InputSize(media=Size(8268, stated)), must_honor=False)
-    surface = choose_surface(size, None, FEEDER, Ledger())
-    assert surface.y.length_mil == expected
-    assert surface.area.height_mil == expected
+    surfaces = choose_surfaces(size, {"MediaFront": None}, FEEDER, Ledger())
+    assert surfaces.sides[0].y.length_mil == expected
+    assert surfaces.area.height_mil == expected
