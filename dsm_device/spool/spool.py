@@ -12,7 +12,8 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,6 +28,8 @@ PAGE_FILE = re.compile(r"page-(\d{5,9})\.(?!part$)\w+")
 _SCRATCH = ".scratch-"
 #: Kept free on the disk beyond the spool's own limit, so that the machine stays usable.
 RESERVE_BYTES = 50_000_000
+#: How far behind a record may be with what the server has confirmed.
+SENT_WRITTEN_EVERY_S = 1.0
 
 
 class Spool:
@@ -102,14 +105,15 @@ class Spool:
 
 
 class JobFolder:
-    """One job on disk. ``job`` is always what the record says. Its methods may be called from any thread:
-    pages are committed and confirmed side by side."""
+    """One job on disk. ``job`` is what the record says, but for confirmations of the last second. Its methods may
+    be called from any thread: pages are committed and confirmed side by side."""
 
     def __init__(self, path: Path, job: Job) -> None:
         self.path = path
         self.job = job
         self._lock = threading.Lock()
         self._claim: int | None = None
+        self._written_s = 0.0
 
     def claim(self) -> None:
         """Work on this job as the only process, until this one ends or removes it. Raises :class:`SpoolError`."""
@@ -153,8 +157,11 @@ class JobFolder:
             temporary.replace(target)
             _sync_folder(self.path)
             self.job = job
+            self._written_s = time.monotonic()
 
-    def commit_page(self, n: int, acquired: Path, suffix: str) -> SpooledPage:
+    def commit_page(
+        self, n: int, acquired: Path, suffix: str, crc32: int = 0, *, left_out: bool = False
+    ) -> SpooledPage:
         """Make the acquired file a page of the job: sync, rename, record."""
         target = self.path / f"page-{n:05d}{suffix}"
         with _translated(target, "cannot be written"):
@@ -163,13 +170,34 @@ class JobFolder:
                 size = os.fstat(file.fileno()).st_size
             acquired.rename(target)
         _sync_folder(self.path)
-        page = SpooledPage(n, target.name, size)
+        page = SpooledPage(n, target.name, size, crc32=crc32, left_out=left_out)
         self.update(lambda job: job.with_page(page))
         return page
 
-    def mark_sent(self, page: SpooledPage) -> None:
-        """Record that the server has confirmed the page."""
-        self.update(lambda job: job.with_page(msgspec.structs.replace(page, sent=True)))
+    def mark_sent(self, pages: Sequence[SpooledPage]) -> None:
+        """The server has confirmed the pages. For whoever looks: it is written with the next change, or soon.
+
+        Nothing hangs on it: a job whose process ended is sent anew, with all pages. So it is worth no sync a page.
+        """
+
+        def confirm(job: Job) -> Job:
+            for page in pages:
+                job = job.with_page(msgspec.structs.replace(page, sent=True))
+            return job
+
+        if time.monotonic() - self._written_s > SENT_WRITTEN_EVERY_S:
+            self.update(confirm)
+            return
+        with self._lock:
+            self.job = confirm(self.job)
+
+    def restore_page(self, n: int) -> None:
+        """Deliver blank page ``n`` as well. Raises :class:`SpoolError` where there is none."""
+        try:
+            self.update(lambda job: job.with_page_restored(n))
+        except ValueError as error:
+            remedy = f"`dsm-device jobs show {self.job.id}` lists the pages that were left out"
+            raise SpoolError(f"job {self.job.id}: {error}", remedy) from error
 
     def set_state(self, state: JobState, error: str = "") -> None:
         self.update(lambda job: job.with_state(state, error))

@@ -67,13 +67,24 @@ def test_a_page_that_was_not_committed_is_not_counted(spool: Spool, folder: JobF
 def test_pages_keep_their_order_and_their_confirmation(spool: Spool, folder: JobFolder):
     second = folder.commit_page(2, acquired(folder, 2, b"2"), ".png")
     folder.commit_page(1, acquired(folder, 1, b"1"), ".png")
-    folder.mark_sent(second)
+    folder.mark_sent([second])
+    assert folder.job.sent == 1
+    folder.set_state(JobState.SPOOLED)  # what was confirmed is written with the next change
     pages = spool.find(folder.job.id).job.pages
     assert [(page.n, page.sent) for page in pages] == [(1, False), (2, True)]
 
 
+def test_a_confirmation_is_written_by_itself_when_nothing_else_was_for_a_second(
+    spool: Spool, folder: JobFolder, monkeypatch: pytest.MonkeyPatch
+):
+    page = folder.commit_page(1, acquired(folder, 1, b"1"), ".png")
+    monkeypatch.setattr("dsm_device.spool.spool.SENT_WRITTEN_EVERY_S", 0)
+    folder.mark_sent([page])
+    assert spool.find(folder.job.id).job.sent == 1
+
+
 def test_a_new_token_forgets_what_the_old_post_scan_job_had(folder: JobFolder):
-    folder.mark_sent(folder.commit_page(1, acquired(folder, 1, b"1"), ".png"))
+    folder.mark_sent([folder.commit_page(1, acquired(folder, 1, b"1"), ".png")])
     folder.set_token("second")
     assert folder.job.sent == 0
     assert folder.job.state is JobState.CREATED
@@ -83,7 +94,8 @@ def test_pages_are_committed_and_confirmed_side_by_side(spool: Spool, folder: Jo
     first = folder.commit_page(1, acquired(folder, 1, b"1"), ".png")
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda n: folder.commit_page(n, acquired(folder, n, b"x"), ".png"), range(2, 30)))
-        threads.submit(folder.mark_sent, first).result()
+        threads.submit(folder.mark_sent, [first]).result()
+    folder.set_state(JobState.SPOOLED)
     pages = spool.find(folder.job.id).job.pages
     assert [page.n for page in pages] == list(range(1, 30))
     assert pages[0].sent
