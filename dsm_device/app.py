@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,10 @@ from dsm_device.directory.files import FilesDirectory
 from dsm_device.directory.port import Directory, ProcessEntry, User
 from dsm_device.errors import Cancelled, ConfigurationError, ScannerError
 from dsm_device.hardware import InputSource, ScannerInfo, SourceCapabilities
+from dsm_device.job.habits import Habits
 from dsm_device.job.model import Job
+from dsm_device.job.outcomes import Outcome
+from dsm_device.runner.attendant import Attendant
 from dsm_device.runner.delivery import Delivery, RetryPolicy, redeliver
 from dsm_device.runner.doctor import Check, Doctor, run
 from dsm_device.runner.events import Listener
@@ -82,7 +85,23 @@ class JobDescription:
     @classmethod
     def of(cls, job: Job) -> JobDescription:
         created = job.created.astimezone().isoformat(timespec="seconds")
-        return cls(job.id, job.process_name, job.user, job.state, len(job.pages), job.sent, created, job.error)
+        return cls(job.id, job.process_name, job.user, job.state, len(job.kept), job.sent, created, job.error)
+
+
+@dataclass(frozen=True, slots=True)
+class JobDetails(JobDescription):
+    """One job with all that is known of it: ``left_out`` are its blank pages, ``final_parameters`` what became of
+    each element of the ticket (WS-Scan, DocumentFinalParameters)."""
+
+    format: str = ""
+    left_out: tuple[int, ...] = ()
+    final_parameters: tuple[Outcome, ...] = ()
+
+    @classmethod
+    def of(cls, job: Job) -> JobDetails:
+        short = asdict(JobDescription.of(job))
+        left_out = tuple(page.n for page in job.pages if page.left_out)
+        return cls(**short, format=job.format, left_out=left_out, final_parameters=job.parameters)
 
 
 class Device:
@@ -128,6 +147,15 @@ class Device:
         settings = self._settings.scan_server
         return RetryPolicy(settings.retry_first, settings.retry_max)
 
+    def _habits(self) -> Habits:
+        settings = self._settings.scanner
+        return Habits(
+            skip_blank_pages=settings.skip_blank_pages,
+            deskew=settings.deskew,
+            two_pass_duplex=settings.two_pass_duplex,
+            rotate_back=settings.rotate_back,
+        )
+
     def _scanner_choice(self) -> ScannerChoice:
         settings = self._settings.scanner
         return ScannerChoice(settings.driver, settings.device, settings.options)
@@ -137,17 +165,17 @@ class Device:
     def processes(self, user: str = "") -> list[ProcessEntry]:
         return self.directory(user).processes()
 
-    def scan(self, order: ScanOrder, listener: Listener) -> None:
+    def scan(self, order: ScanOrder, listener: Listener, attendant: Attendant) -> None:
         """One push scan; an interrupt or SIGTERM cancels it."""
-        _run(self._scan(order, listener))
+        _run(self._scan(order, listener, attendant))
 
-    async def _scan(self, order: ScanOrder, listener: Listener) -> None:
+    async def _scan(self, order: ScanOrder, listener: Listener, attendant: Attendant) -> None:
         # The acquisition process comes first: it starts up while everything else is read.
         async with Acquisition() as acquisition:
-            prepared = prepare(order, self.directory(order.user))
+            prepared = prepare(order, self.directory(order.user), self._habits())
             spool = self.spool()
             async with self.scan_server(str(prepared.process.repository)) as server:
-                scan = PushScan(acquisition, spool, server, self._retry_policy(), listener)
+                scan = PushScan(acquisition, spool, server, self._retry_policy(), listener, attendant=attendant)
                 _on_signals(scan.cancel)
                 await scan.run(prepared, self._scanner_choice())
 
@@ -156,8 +184,15 @@ class Device:
         jobs = sorted((folder.job for folder in self._spool_to_read().jobs()), key=lambda job: job.created)
         return [JobDescription.of(job) for job in jobs]
 
-    def job(self, job_id: str) -> JobDescription:
-        return JobDescription.of(self._spool_to_read().find(job_id).job)
+    def job(self, job_id: str) -> JobDetails:
+        return JobDetails.of(self._spool_to_read().find(job_id).job)
+
+    def restore_pages(self, job_id: str, pages: Sequence[int]) -> None:
+        """Let blank pages that were left out be part of the job again, from its next delivery on."""
+        folder = self.spool().find(job_id)
+        folder.claim()
+        for n in pages:
+            folder.restore_page(n)
 
     def retry_job(self, job_id: str, listener: Listener) -> None:
         """Deliver what a job has in the spool, in a new post-scan job."""

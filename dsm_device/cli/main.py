@@ -18,6 +18,7 @@ from dsm_device.errors import ConfigurationError, DsmError, UsageError
 from dsm_device.runner.doctor import Check
 from dsm_device.runner.scan_order import ScanOrder
 
+from .attendant import attendant
 from .output import (
     ScanOutput,
     print_job,
@@ -114,8 +115,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_trace(scan)
 
     jobs = _command(commands, "jobs", "list the jobs in the spool, show, retry or cancel one", _jobs)
-    jobs.add_argument("action", nargs="?", choices=("show", "retry", "cancel"), help="what to do with one job")
+    actions = ("show", "retry", "cancel", "restore")
+    jobs.add_argument("action", nargs="?", choices=actions, help="what to do with one job")
     jobs.add_argument("id", nargs="?", metavar="ID", help="the job")
+    jobs.add_argument(
+        "pages", nargs="*", type=int, metavar="PAGE", help="restore: blank pages to deliver after all"
+    )
     _add_trace(jobs)
 
     _add_user(_command(commands, "processes", "list the scan processes", _processes))
@@ -202,7 +207,7 @@ def _scan(options: argparse.Namespace) -> int:
             tuple(_text("--set", each) for each in options.set),
             tuple(_text("--email", each) for each in options.email),
         )
-        _device(options).scan(order, output.show)
+        _device(options).scan(order, output.show, attendant())
     except DsmError as error:
         output.failed(error)
         raise
@@ -231,7 +236,13 @@ def _jobs(options: argparse.Namespace) -> int:
         return _list_jobs(options)
     if options.id is None:
         raise UsageError(f"`jobs {options.action}` needs a job", "`dsm-device jobs` lists them")
+    if bool(options.pages) is not (options.action == "restore"):
+        raise UsageError("page numbers belong to `jobs restore`", "write `jobs restore ID PAGE...`")
     device = _device(options)
+    if options.action == "restore":
+        device.restore_pages(options.id, options.pages)
+        say(f"`dsm-device jobs retry {options.id}` sends them with the others.", sys.stderr)
+        return 0
     if options.action == "show":
         print_job(device.job(options.id), as_json=options.json)
         return 0

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TextIO
 
-from dsm_device.app import JobDescription
+from dsm_device.app import JobDetails
 from dsm_device.errors import DsmError
+from dsm_device.job.outcomes import Outcome
 from dsm_device.runner.doctor import Check
 from dsm_device.runner.events import (
     Event,
@@ -19,6 +20,7 @@ from dsm_device.runner.events import (
     JobDone,
     PageArriving,
     PageGoing,
+    PageLeftOut,
     PageSent,
     PageSpooled,
     StateChanged,
@@ -57,10 +59,12 @@ class JsonLines:
         self._people.show(event)
         match event:
             case JobCreated():
-                notes = [dataclasses.asdict(note) for note in event.notes]
-                self._line("created", job=event.job, process=event.process, notes=notes)
+                final = [_parameter(each) for each in event.parameters]
+                self._line("created", job=event.job, process=event.process, final_parameters=final)
             case PageSpooled():
                 self._line("page", n=event.n, bytes=event.bytes, format=event.format)
+            case PageLeftOut():
+                self._line("left_out", n=event.n, bytes=event.bytes)
             case PageSent():
                 self._line("sent", n=event.n)
             case StateChanged():
@@ -135,6 +139,8 @@ class LiveLine:
                 self._spooled = event.n
                 self._sizes[event.n] = event.bytes
                 self._arriving = f"scanned {event.n}"
+            case PageLeftOut():
+                self._arriving = f"left out {event.n}, which is blank"
             case PageGoing():
                 self._going_bytes = event.bytes
             case PageSent():
@@ -173,6 +179,8 @@ def _in_words(event: Event) -> str:
             return f"Job {event.job}: {event.process}{notes}"
         case PageSpooled():
             return f"Page {event.n} scanned: {size_in_words(event.bytes)}, {event.format}"
+        case PageLeftOut():
+            return f"Page {event.n} is blank and left out"
         case PageSent():
             return f"Page {event.n} sent"
         case StateChanged():
@@ -209,12 +217,31 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def print_job(job: JobDescription, *, as_json: bool) -> None:
+def print_job(job: JobDetails, *, as_json: bool) -> None:
+    fields = {each.name: getattr(job, each.name) for each in dataclasses.fields(job)}
+    parameters: Iterable[Outcome] = fields.pop("final_parameters")
     if as_json:
-        print_json([job])
+        final = [_parameter(each) for each in parameters]
+        say(json.dumps({**fields, "final_parameters": final}, ensure_ascii=False))
         return
-    for name, value in dataclasses.asdict(job).items():
-        say(f"{name:<8} {value}")
+    for name, value in fields.items():
+        shown = ", ".join(map(str, value)) if isinstance(value, tuple) else value
+        say(f"{name.replace('_', ' '):<9} {shown}".rstrip())
+    say("settings")
+    for each in parameters:
+        say(f"  {each}{' (default)' if each.used_default else ''}")
+
+
+def _parameter(outcome: Outcome) -> dict[str, object]:
+    """One element of DocumentFinalParameters (WS-Scan): ``value`` is None where it is not applied."""
+    return {
+        "element": outcome.element,
+        "value": outcome.used,
+        "asked": outcome.asked,
+        "override": outcome.override,
+        "used_default": outcome.used_default,
+        "reason": outcome.reason,
+    }
 
 
 def show_check(check: Check) -> None:

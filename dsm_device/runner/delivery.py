@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,6 +21,7 @@ from dsm_device.wire import xml
 from dsm_device.wire.processing import CREATING, DOCUMENTS, JOB_STATUS, JobStatus
 
 from .events import JobDone, Listener, PageGoing, PageSent, StateChanged, Warned
+from .parcels import Parcel, is_packed_whole, pack_job, pack_page
 
 if TYPE_CHECKING:
     from dsm_device.client.scan_server import ScanServer  # httpx takes as long to load as a scanner to open
@@ -73,7 +74,11 @@ class Delivery:
         retry: RetryPolicy,
         listener: Listener,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        in_order: bool = True,
     ) -> None:
+        """``in_order``: pages arrive in the order in which they are to be read, and go out as they come."""
+        self._in_order = in_order
         self._folder = folder
         self._server = server
         self._retry = retry
@@ -121,7 +126,7 @@ class Delivery:
 
     async def _deliver(self) -> str:
         await self._persist(self._server.locate)
-        if await self._page(0) is None:
+        if not await self._has_something():
             return ""
         for left in reversed(range(MAX_POST_SCAN_JOBS)):
             try:
@@ -136,7 +141,7 @@ class Delivery:
 
     async def finish(self, token: str) -> None:
         """After :meth:`run`: tell what the server makes of the job, and let its pages go."""
-        pages = len(self._folder.job.pages)
+        pages = len(self._folder.job.kept)
         status = await self._status(token)
         if status is not None:
             reasons = " ".join(reason for reason in status.reasons if reason != "None")
@@ -168,22 +173,49 @@ class Delivery:
 
     async def _one_post_scan_job(self) -> str:
         token = await self._create()
-        index = 0
-        while (page := await self._page(index)) is not None:
-            await self._send(token, page)
-            index += 1
+        number = 0
+        async for parcel in self._parcels():
+            number += 1
+            await self._send(token, number, parcel)
         await self._end(token)
         return token
 
+    async def _has_something(self) -> bool:
+        async with aclosing(self._parcels()) as parcels:
+            return await anext(parcels, None) is not None
+
+    async def _parcels(self) -> AsyncGenerator[Parcel]:
+        """What is to be sent, in order, as soon as it is complete."""
+        if is_packed_whole(self._folder.job):
+            await self._wait_until(lambda: self._complete)
+            for parcel in await asyncio.to_thread(pack_job, self._folder):
+                yield parcel
+            return
+        index = 0
+        while (page := await self._page(index)) is not None:
+            index += 1
+            if not page.left_out:
+                yield pack_page(self._folder, page)
+
     async def _page(self, index: int) -> SpooledPage | None:
-        """The page at ``index`` in the order of scanning, once it is there; None after the last one."""
-        async with self._arrival:
-            await self._arrival.wait_for(
-                lambda: self._stopped or self._complete or index < len(self._folder.job.pages)
-            )
-        self._raise_if_stopped()
+        """The page at ``index`` in the order of reading, once it is certain; None after the last one.
+
+        It is not while an earlier one may still come, or while it may still be decided that a blank one stays.
+        """
+
+        def is_certain() -> bool:
+            pages = self._folder.job.pages
+            ready = self._in_order and index < len(pages) and not pages[index].left_out
+            return self._complete or ready
+
+        await self._wait_until(is_certain)
         pages = self._folder.job.pages
         return pages[index] if index < len(pages) else None
+
+    async def _wait_until(self, condition: Callable[[], bool]) -> None:
+        async with self._arrival:
+            await self._arrival.wait_for(lambda: self._stopped or condition())
+        self._raise_if_stopped()
 
     async def _create(self) -> str:
         """A lost answer leaves a post-scan job without images, which ends by itself: simply repeated."""
@@ -196,31 +228,35 @@ class Delivery:
         self._listener(StateChanged("device", JobState.CREATED))
         return token
 
-    async def _send(self, token: str, page: SpooledPage) -> None:
+    async def _send(self, token: str, number: int, parcel: Parcel) -> None:
+        """``number`` is the DocumentId (WS-DSP, SendImage): 1, 2, 3 … in the post-scan job."""
         in_doubt = False
+        first, last = parcel.pages[0].n, parcel.pages[-1].n
+        size_bytes = parcel.size_bytes
 
         async def attempt() -> None:
             nonlocal in_doubt
             self._check_silence()
             # Asked only after the wait: a server that was slow to answer may be slow to book the image as well.
-            if in_doubt and await self._has_document(token, page.n):
+            if in_doubt and await self._has_document(token, number):
                 return
             try:
                 await self._server.send_image(
                     token,
-                    page.n,
+                    number,
                     self._folder.job.format,
-                    self._folder.file(page),
-                    lambda sent: self._listener(PageGoing(page.n, sent, page.bytes)),
+                    parcel,
+                    lambda gone: self._listener(PageGoing(first, gone, size_bytes, last)),
                 )
             except ServerError as error:
                 in_doubt = error.recovery is Recovery.ASK_FIRST
                 raise
 
         await self._persist(attempt)
-        await asyncio.to_thread(self._folder.mark_sent, page)
+        await asyncio.to_thread(self._folder.mark_sent, parcel.pages)
         self._accept()
-        self._listener(PageSent(page.n))
+        for page in parcel.pages:
+            self._listener(PageSent(page.n))
 
     async def _end(self, token: str) -> None:
         async def attempt() -> None:
@@ -330,7 +366,7 @@ async def redeliver(folder: JobFolder, delivery: Delivery) -> None:
     if folder.job.state is JobState.ENDED:
         await delivery.finish(folder.job.token)
         return
-    if not folder.job.pages:
+    if not folder.job.kept:
         remedy = f"throw it away with `dsm-device jobs cancel {folder.job.id}` and scan again"
         raise SpoolError(f"job {folder.job.id} has no complete page", remedy)
     await delivery.cancel()  # what an earlier attempt left at the server

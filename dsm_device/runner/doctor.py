@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 from dsm_device.acquisition.process import Acquisition
 from dsm_device.directory.port import Directory, ProcessEntry
 from dsm_device.errors import DsmError
+from dsm_device.imaging.available import written_formats
+from dsm_device.imaging.formats import FORMATS
 from dsm_device.spool import Spool
 
 from .scan import ScannerChoice
@@ -55,6 +57,7 @@ class Doctor:
         yield Check("configuration", True, f"{self.configuration} is valid")
         yield self._clock()
         yield await _checked("disk", self._disk)
+        yield self._formats()
         yield await _checked("scanner", self._scanner)
         entries: list[ProcessEntry] = []
         yield await _checked("directory", partial(self._directory, entries))
@@ -70,6 +73,14 @@ class Doctor:
             return
         for repository in sorted({entry.server for entry in entries if entry.usable}):
             yield await _checked("scan server", partial(self._scan_server, repository))
+
+    def _formats(self) -> Check:
+        """A format that cannot be written fails nothing by itself: perhaps no scan process asks for it."""
+        missing = [name for name in FORMATS if name not in written_formats()]
+        if not missing:
+            return Check("formats", True, f"all {len(FORMATS)} can be written")
+        listed = ", ".join(missing)
+        return Check("formats", True, f"not without their library: {listed}", "`apt install libtiff6 libjbig0`")
 
     def _clock(self) -> Check:
         now = datetime.now(UTC)

@@ -12,11 +12,16 @@ from dsm_device.job.outcomes import Outcome
 
 @dataclass(frozen=True, slots=True)
 class JobCreated:
-    """``notes`` are the settings of the scan process that are not honoured as they stand."""
+    """``parameters`` is what becomes of each setting of the ticket (WS-Scan, DocumentFinalParameters)."""
 
     job: str
     process: str
-    notes: tuple[Outcome, ...] = ()
+    parameters: tuple[Outcome, ...] = ()
+
+    @property
+    def notes(self) -> tuple[Outcome, ...]:
+        """What was asked and is not honoured as it stands."""
+        return tuple(outcome for outcome in self.parameters if outcome.override)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +44,21 @@ class PageSpooled:
 
 
 @dataclass(frozen=True, slots=True)
+class PageLeftOut:
+    """Nothing is on image ``n``: it is kept in the spool and not delivered."""
+
+    n: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class PageGoing:
-    """``bytes`` of ``of_bytes`` octets of image ``n`` are on their way to the server."""
+    """``bytes`` of ``of_bytes`` octets have gone out, of image ``n`` or of the document of ``n`` to ``last``."""
 
     n: int
     bytes: int
     of_bytes: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +88,7 @@ class JobDone:
     pages: int
 
 
-Event = JobCreated | PageArriving | PageSpooled | PageGoing | PageSent | StateChanged | Warned | JobDone
+Event = (
+    JobCreated | PageArriving | PageSpooled | PageLeftOut | PageGoing | PageSent | StateChanged | Warned | JobDone
+)
 Listener = Callable[[Event], None]

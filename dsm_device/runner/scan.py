@@ -8,27 +8,30 @@ the feeder, and the first page goes out while the second is being scanned.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from dsm_device.acquisition.messages import PageAcquired, PageStarted, Progress
 from dsm_device.acquisition.process import Acquisition
 from dsm_device.errors import Cancelled, ScannerError, ServerError, SpoolError
 from dsm_device.hardware import OptionValue
-from dsm_device.imaging.formats import FORMATS
 from dsm_device.job.model import JobState
 from dsm_device.job.plan import Plan
 from dsm_device.spool import JobFolder, Spool
 
+from .attendant import Attendant
 from .delivery import Delivery, RetryPolicy
-from .events import JobCreated, Listener, PageArriving, PageSpooled, StateChanged, Warned
+from .events import JobCreated, Listener, StateChanged, Warned
+from .intake import Intake
 from .scan_order import PreparedScan
+from .two_passes import TwoPasses
 
 if TYPE_CHECKING:
     from dsm_device.client.scan_server import ScanServer  # httpx takes as long to load as a scanner to open
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,21 @@ class PushScan:
     """Scans one job and delivers it. :meth:`cancel` may be called at any moment while :meth:`run` runs."""
 
     def __init__(
-        self, acquisition: Acquisition, spool: Spool, server: ScanServer, retry: RetryPolicy, listener: Listener
+        self,
+        acquisition: Acquisition,
+        spool: Spool,
+        server: ScanServer,
+        retry: RetryPolicy,
+        listener: Listener,
+        *,
+        attendant: Attendant,
     ) -> None:
         self._acquisition = acquisition
         self._spool = spool
         self._server = server
         self._retry = retry
         self._listener = listener
+        self._attendant = attendant
         self._cancelled = asyncio.Event()
 
     def cancel(self) -> None:
@@ -70,11 +81,11 @@ class PushScan:
             )
             plan = prepared.plan(capabilities)
             folder = await asyncio.to_thread(self._spool.create, prepared.job(plan))
-            self._listener(JobCreated(folder.job.id, folder.job.process_name, plan.notes))
+            self._listener(JobCreated(folder.job.id, folder.job.process_name, folder.job.parameters))
             await self._scan(plan, folder)
 
     async def _scan(self, plan: Plan, folder: JobFolder) -> None:
-        delivery = Delivery(folder, self._server, self._retry, self._listener)
+        delivery = Delivery(folder, self._server, self._retry, self._listener, in_order=not plan.two_pass)
         delivering = asyncio.create_task(delivery.run())
         try:
             await self._acquire(plan, folder, delivery)
@@ -94,42 +105,49 @@ class PushScan:
 
     async def _acquire(self, plan: Plan, folder: JobFolder, delivery: Delivery) -> None:
         self._listener(StateChanged("device", JobState.ACQUIRING))
-        heights: dict[int, int | None] = {}
-        async for report in self._acquisition.scan(plan.settings, plan.sides[0], folder.path):
-            match report:
-                case PageStarted():
-                    heights[report.n] = report.frame.height_px
-                case Progress():
-                    self._listener(PageArriving(report.n, report.rows, heights[report.n]))
-                case PageAcquired():
-                    await self._commit(report, folder)
-                    await delivery.page_arrived()
+        intake = Intake(self._acquisition, folder, self._spool, self._listener, delivery.page_arrived)
+        if plan.two_pass:
+            await TwoPasses(intake, self._attendant, self._listener, self._until_cancelled).run(plan)
+        else:
+            await intake.take(plan.settings, plan.sides)
         if not folder.job.pages:
             raise ScannerError("the scanner ended without delivering a page")
+        await self._review(folder)
         await asyncio.to_thread(folder.set_state, JobState.SPOOLED)
         self._listener(StateChanged("device", JobState.SPOOLED))
         await delivery.all_arrived()
 
-    async def _commit(self, report: PageAcquired, folder: JobFolder) -> None:
-        format_name = folder.job.format
-        page = await asyncio.to_thread(folder.commit_page, report.n, report.path, FORMATS[format_name].suffix)
-        self._listener(PageSpooled(page.n, page.bytes, format_name, report.times))
-        if report.missing_rows:
-            self._listener(
-                Warned(f"page {page.n} came short: its last {report.missing_rows} lines are left white")
+    async def _review(self, folder: JobFolder) -> None:
+        """Let the user look at the blank pages before the job goes without them."""
+        blank = [page.n for page in folder.job.pages if page.left_out]
+        if blank:
+            wanted = await self._until_cancelled(self._attendant.keep_blank(blank))
+            for n in sorted(wanted):
+                await asyncio.to_thread(folder.restore_page, n)
+        if not folder.job.kept:
+            raise ScannerError(
+                "every page is blank, so there is nothing to deliver",
+                f"`dsm-device jobs restore {folder.job.id} {blank[0]}` and `jobs retry` deliver one all the same",
             )
-        await asyncio.to_thread(self._spool.check_room)
+
+    async def _until_cancelled(self, waiting: Coroutine[Any, Any, T]) -> T:
+        """What ``waiting`` gives. Raises ``Cancelled`` if the user cancels first."""
+        task = asyncio.create_task(waiting)
+        cancelled = asyncio.create_task(self._cancelled.wait())
+        try:
+            await asyncio.wait({task, cancelled}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise Cancelled("the scan was cancelled")
+            return await task
+        finally:
+            cancelled.cancel()
+            task.cancel()
 
     # ---------------------------------------------------------------------------------------- the end
 
     async def _delivered(self, delivering: asyncio.Task[str]) -> str:
         """Wait for the delivery, unless the user cancels first."""
-        cancelled = asyncio.create_task(self._cancelled.wait())
-        await asyncio.wait({delivering, cancelled}, return_when=asyncio.FIRST_COMPLETED)
-        if not delivering.done():
-            raise Cancelled("the scan was cancelled")
-        cancelled.cancel()
-        return await delivering
+        return await self._until_cancelled(_result(delivering))
 
     async def _abandon(self, folder: JobFolder, delivery: Delivery, error: BaseException) -> None:
         """Nothing of a job that failed at the scanner is mailed: cancel it at the server, keep its pages here."""
@@ -140,6 +158,11 @@ class PushScan:
             with suppress(SpoolError):
                 await asyncio.to_thread(folder.set_state, JobState.FAILED, str(error))
             self._listener(Warned(_whereabouts(folder)))
+
+
+async def _result(delivering: asyncio.Task[str]) -> str:
+    """The result of a task that goes on if nobody waits for it any more."""
+    return await asyncio.shield(delivering)
 
 
 def _whereabouts(folder: JobFolder) -> str:

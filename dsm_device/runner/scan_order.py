@@ -10,7 +10,7 @@ from lxml import etree
 
 from dsm_device.directory.port import Directory, User
 from dsm_device.hardware import Capabilities
-from dsm_device.imaging.formats import FORMATS
+from dsm_device.imaging.available import written_formats
 from dsm_device.job.habits import Habits
 from dsm_device.job.model import Job, new_job_id
 from dsm_device.job.plan import Plan, make_plan
@@ -38,11 +38,11 @@ class PreparedScan:
     user: User
     ticket: ScanTicket
     instructions: etree._Element
+    habits: Habits
 
     def plan(self, capabilities: Capabilities) -> Plan:
         """Raises ``TicketRefused`` where the scanner cannot do what the ticket demands."""
-        written = ("jfif", "png", "tiff-single-uncompressed", "tiff-single-g4")
-        return make_plan(capabilities, self.ticket, {name: FORMATS[name].colors for name in written}, Habits())
+        return make_plan(capabilities, self.ticket, written_formats(), self.habits)
 
     def job(self, plan: Plan) -> Job:
         now = datetime.now(UTC)
@@ -56,14 +56,15 @@ class PreparedScan:
             instructions=etree.tostring(self.instructions, encoding="unicode"),
             format=plan.format,
             created=now,
+            parameters=plan.outcomes,
         )
 
 
-def prepare(order: ScanOrder, directory: Directory) -> PreparedScan:
+def prepare(order: ScanOrder, directory: Directory, habits: Habits) -> PreparedScan:
     """Read the process as it stands now and apply what the user wants otherwise.
 
     Raises ``DirectoryError`` and ``UsageError``; nothing has moved yet.
     """
     process = directory.load(order.process)
     ticket = with_overrides(process.ticket, order.settings)
-    return PreparedScan(process, directory.user, ticket, with_added_addresses(process, order.addresses))
+    return PreparedScan(process, directory.user, ticket, with_added_addresses(process, order.addresses), habits)

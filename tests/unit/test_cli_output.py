@@ -18,6 +18,7 @@ from dsm_device.runner.events import (
     JobDone,
     PageArriving,
     PageGoing,
+    PageLeftOut,
     PageSent,
     PageSpooled,
     StateChanged,
@@ -25,12 +26,17 @@ from dsm_device.runner.events import (
 )
 
 STORY: list[Event] = [
-    JobCreated("job-1", "Invoices", (Outcome("Rotation", "90", None, "it comes later"),)),
+    JobCreated(
+        "job-1",
+        "Invoices",
+        (Outcome("Rotation", "90", None, "it comes later"), Outcome("Scaling", None, "100x100")),
+    ),
     StateChanged("device", "acquiring"),
     PageArriving(1, 50, 100),
     PageSpooled(1, 1_500_000, "jfif", PageTimes(1.0, 1.5, 1.75)),
     PageArriving(2, 10, None),
-    PageGoing(1, 700_000, 1_500_000),
+    PageLeftOut(2, 90_000),
+    PageGoing(1, 700_000, 1_500_000, 1),
     Warned("page 2 came short"),
     PageSent(1),
     StateChanged("server", "Processing"),
@@ -61,6 +67,7 @@ def test_a_log_has_a_line_for_each_thing_that_is_finished():
         "Note: Rotation: asked 90, not applied: it comes later",
         "Device: acquiring",
         "Page 1 scanned: 1.5 MB, jfif",
+        "Page 2 is blank and left out",
         "Note: page 2 came short",
         "Page 1 sent",
         "Server: Processing",
@@ -98,8 +105,34 @@ def test_a_script_gets_json_alone_and_people_hear_the_same_story(capsys: pytest.
         output.show(event)
     output.failed(ScannerJammed())
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["event"] for line in lines] == ["created", "state", "page", "sent", "state", "done", "failed"]
-    assert lines[0]["notes"] == [{"element": "Rotation", "asked": "90", "used": None, "reason": "it comes later"}]
+    assert [line["event"] for line in lines] == [
+        "created",
+        "state",
+        "page",
+        "left_out",
+        "sent",
+        "state",
+        "done",
+        "failed",
+    ]
+    assert lines[0]["final_parameters"] == [
+        {
+            "element": "Rotation",
+            "value": None,
+            "asked": "90",
+            "override": True,
+            "used_default": False,
+            "reason": "it comes later",
+        },
+        {
+            "element": "Scaling",
+            "value": "100x100",
+            "asked": None,
+            "override": False,
+            "used_default": True,
+            "reason": "",
+        },
+    ]
     assert lines[1] == {"event": "state", "source": "device", "state": "acquiring", "detail": ""}
     assert lines[2] == {"event": "page", "n": 1, "bytes": 1_500_000, "format": "jfif"}
     assert lines[-2] == {"event": "done", "job_token": "token-1", "pages": 1}

@@ -1,0 +1,50 @@
+"""Questions to the person at the terminal while a job runs."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Collection, Sequence
+
+from dsm_device.runner.attendant import Attendant, Nobody
+
+from .output import say
+
+
+class AtTerminal:
+    """Asks on standard error and reads lines from standard input."""
+
+    async def turn_stack(self, sheets: int) -> None:
+        what = "the sheet" if sheets == 1 else f"the {sheets} sheets"
+        await self._ask(f"Turn {what} over, put the stack into the feeder again, and press Enter: ")
+
+    async def keep_blank(self, pages: Sequence[int]) -> Collection[int]:
+        listed = ", ".join(map(str, pages))
+        question = f"Blank and left out: {listed}. Enter to go on, or the numbers of pages to send all the same: "
+        while True:
+            wanted = {int(number) for number in re.findall(r"\d{1,9}", await self._ask(question))}
+            if wanted <= set(pages):
+                return wanted
+            say(f"Only {listed} can be chosen.", sys.stderr)
+
+    async def _ask(self, question: str) -> str:
+        """A line, "" at the end of input. By the event loop: a thread would hold up the end of a cancelled job."""
+        say(f"\n{question}", sys.stderr, end="")
+        loop = asyncio.get_running_loop()
+        line: asyncio.Future[str] = loop.create_future()
+
+        def read() -> None:
+            if not line.done():
+                line.set_result(sys.stdin.readline())
+
+        loop.add_reader(sys.stdin, read)
+        try:
+            return await line
+        finally:
+            loop.remove_reader(sys.stdin)
+
+
+def attendant() -> Attendant:
+    """Whoever sits at the terminal, if there is one."""
+    return AtTerminal() if sys.stdin.isatty() and sys.stderr.isatty() else Nobody()
