@@ -89,19 +89,27 @@ def test_without_json_the_story_is_told_to_people_and_standard_output_is_free(de
     assert "10 pages delivered" in outcome.last_words
 
 
-def test_what_a_process_asks_and_is_not_honoured_is_told(desk):
+def test_what_becomes_of_each_setting_is_told(desk):
+    """As in WS-Scan's DocumentFinalParameters: honoured, overridden, default."""
     desk.add_process(
         "Notes",
         lambda text: text.replace(
             "<wscn:MediaSides>", "<wscn:Rotation>90</wscn:Rotation><wscn:MediaSides>"
-        ).replace("<wscn:Width>300<", "<wscn:Width>317<"),
+        ).replace("<wscn:Width>300<", "<wscn:Width>7777<"),
     )
-    outcome = desk.scan("--set", "ImagesToTransfer=1", process="Notes")
+    outcome = desk.scan("--set", "ImagesToTransfer=1", "--set", "Scaling=25x25", process="Notes")
     assert outcome.code == 0, outcome.err
-    notes = {note["element"]: note for note in outcome.events("created")[0]["notes"]}
-    assert notes["Rotation"]["asked"] == "90"
-    assert "Rotation" in outcome.err
-    assert any("Resolution" in element for element in notes)
+    final = {each["element"]: each for each in outcome.events("created")[0]["final_parameters"]}
+    assert (final["Rotation"]["value"], final["Rotation"]["override"]) == ("90", False)
+    resolution = final["MediaFront/Resolution"]
+    assert resolution["asked"].startswith("7777x")
+    assert resolution["override"] and resolution["reason"]
+    assert "MediaFront/Resolution" in outcome.err
+    assert final["ContentType"]["used_default"]
+    (job,) = desk.server.jobs
+    (document,) = job.documents
+    (page,) = document.each_page
+    assert (page.x_dpi, page.y_dpi) == (300, 1200), "turned"
 
 
 # ----------------------------------------------------------------------------------- what users change
@@ -419,7 +427,9 @@ def test_a_job_that_could_not_be_sent_is_listed_shown_and_sent_later(make_desk):
         assert set(listed) == {"id", "process", "user", "state", "pages", "sent", "created", "error"}
         assert (listed["process"], listed["user"], listed["pages"], listed["sent"]) == ("Demo", "amelie", 10, 0)
         assert "InvalidArgs" in listed["error"]
-        assert desk.run("jobs", "show", listed["id"], "--json").lines == [listed]
+        (shown,) = desk.run("jobs", "show", listed["id"], "--json").lines
+        assert listed.items() <= shown.items()
+        assert {"Format", "InputSource"} <= {each["element"] for each in shown["final_parameters"]}
         retried = desk.run("jobs", "retry", listed["id"], "--json")
         assert retried.code == 0, retried.err
         assert retried.events("done")[0]["pages"] == 10
