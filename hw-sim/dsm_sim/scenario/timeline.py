@@ -51,32 +51,33 @@ def _acquisition_spans(entries: list[_Entry]) -> Iterator[Span]:
             yield Span("written", n, times["encoded_s"], entry["at_s"])
 
 
-def _delivery_spans(entries: list[_Entry], received: dict[int, list[float]]) -> Iterator[Span]:
+def _delivery_spans(entries: list[_Entry], received: list[float]) -> Iterator[Span]:
     """From the first octet to the server's having the last one, and from there to the answer.
 
-    ``received``: when the server had images whole, by their numbers. Of a repetition only the last attempt counts.
+    ``received``: when the server had images or documents whole. Of a repetition only the last attempt counts; the
+    pages of a document go as one.
     """
     began: dict[int, float] = {}
-    bytes_gone: dict[int, int] = {}
+    bytes_gone = 0
     for entry in entries:
         n, at_s = entry.get("n", 0), entry["at_s"]
         if entry["event"] == "PageGoing":
-            if n not in began or entry["bytes"] < bytes_gone[n]:
-                began[n] = at_s
-            bytes_gone[n] = entry["bytes"]
+            if n not in began or entry["bytes"] < bytes_gone:
+                began.update((page, at_s) for page in range(n, entry["last"] + 1))
+            bytes_gone = entry["bytes"]
         elif entry["event"] == "PageSent" and n in began:
-            whole_s = max((each for each in received.get(n, ()) if began[n] <= each <= at_s), default=at_s)
+            whole_s = max((each for each in received if began[n] <= each <= at_s), default=at_s)
             yield Span("sent", n, began[n], whole_s)
             yield Span("answered", n, whole_s, at_s)
 
 
-def _received(performance: Performance) -> dict[int, list[float]]:
-    """When the server had images whole, by their numbers in whatever job."""
-    found: dict[int, list[float]] = {}
-    for happening in performance.happenings:
-        if happening["event"] == "request" and happening["operation"] == "SendImage" and happening["body_s"]:
-            found.setdefault(int(str(happening["page"])), []).append(float(str(happening["body_s"])))
-    return found
+def _received(performance: Performance) -> list[float]:
+    """When the server had an image or a document whole."""
+    return [
+        float(str(happening["body_s"]))
+        for happening in performance.happenings
+        if happening["event"] == "request" and happening["operation"] == "SendImage" and happening["body_s"]
+    ]
 
 
 def _moments(entries: list[_Entry]) -> Iterator[Moment]:
