@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dsm_device import settings
 from dsm_device.app import Device
+from dsm_device.runner.attendant import Nobody
 from dsm_device.runner.events import Event, PageArriving, PageGoing, PageSpooled
 from dsm_device.runner.scan_order import ScanOrder
 
@@ -21,6 +22,6 @@ def note(event: Event) -> None:
 
 
 Device(settings.load(Path(sys.argv[1])), sys.argv[1]).scan(
-    ScanOrder(sys.argv[2], settings=("ImagesToTransfer=2",)), note
+    ScanOrder(sys.argv[2], settings=("ImagesToTransfer=2",)), note, Nobody()
 )
 print(moments[PageSpooled] - moments[PageArriving], moments[PageGoing] - moments[PageArriving])
