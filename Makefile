@@ -6,7 +6,7 @@ RUNS    ?= 200000
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test check bench scenarios fuzz format clean
+.PHONY: help setup setup-test demo test check bench pictures scenarios fuzz format clean
 
 help:
 	@echo "make demo    scan ten pages from a simulated feeder to a simulated scan server (SCANNER=<SANE device>: a real one)"
@@ -37,6 +37,9 @@ check: setup
 
 bench: setup-test
 	@$(BIN)/python -m tests.bench
+
+pictures: setup-test
+	@$(BIN)/python -m tests.pictures tests/pictures/every-setting.png
 
 scenarios: setup
 	@$(BIN)/dsm-device sim run --all --slow

@@ -1,0 +1,1 @@
+"""Pictures of what the device does, made by the device."""
