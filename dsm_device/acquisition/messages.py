@@ -72,6 +72,12 @@ class Progress(msgspec.Struct, frozen=True, tag=True):
     rows: int
 
 
+class Encoding(msgspec.Struct, frozen=True, tag=True):
+    """Image ``n`` has been acquired whole and is being written; sent now and then where that takes long."""
+
+    n: int
+
+
 class PageTimes(msgspec.Struct, frozen=True):
     """When an image began, was in, and was encoded: seconds of CLOCK_MONOTONIC, alike in all processes."""
 
@@ -113,7 +119,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 Command = ListScanners | Open | Scan | Cancel
-Report = Scanners | Opened | PageStarted | Progress | PageAcquired | Finished | Failed
+Report = Scanners | Opened | PageStarted | Progress | Encoding | PageAcquired | Finished | Failed
 
 
 @dataclass(frozen=True, slots=True)

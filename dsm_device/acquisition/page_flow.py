@@ -53,8 +53,9 @@ _Item = _Begin | _Block | _End | _Stop
 class PageFlow:
     """Encodes the pages that the scanner's thread feeds to it, in a thread of its own.
 
-    ``on_page`` is called in that thread for each complete page, ``on_error`` once if encoding fails; after
-    that :meth:`feed` raises the same error.
+    ``on_page`` is called in that thread for each complete page, ``on_lines`` with the image's number whenever
+    something of one that was held is written, ``on_error`` once if encoding fails; after that :meth:`feed` raises
+    the same error.
     """
 
     def __init__(
@@ -62,11 +63,13 @@ class PageFlow:
         sides: Sequence[PageSpec],
         folder: Path,
         on_page: Callable[[PageAcquired], None],
+        on_lines: Callable[[int], None],
         on_error: Callable[[], None],
     ) -> None:
         self._sides = sides
         self._folder = folder
         self._on_page = on_page
+        self._on_lines = on_lines
         self._on_error = on_error
         self._items: queue.Queue[_Item] = queue.Queue()
         self._free: queue.Queue[bytearray] = queue.Queue()
@@ -149,7 +152,7 @@ class PageFlow:
 
     def _encode_page(self, begin: _Begin) -> None:
         path = self._folder / f"page-{begin.n:05d}.part"
-        writer = open_page(path, self._spec(begin.n), begin.frame)
+        writer = open_page(path, self._spec(begin.n), begin.frame, lambda: self._on_lines(begin.n))
         try:
             end = self._write_blocks(writer)
             if end:

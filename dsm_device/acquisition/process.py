@@ -25,6 +25,7 @@ from dsm_device.imaging.formats import PageSpec
 from .messages import (
     Cancel,
     Command,
+    Encoding,
     Failed,
     Finished,
     ListScanners,
@@ -48,7 +49,7 @@ LAST_WORDS_S = 1.0
 KILLED_WITHIN_S = 5.0
 _SIGNALS = {number.value: number.name for number in signal.Signals}
 
-PageReport = PageStarted | Progress | PageAcquired
+PageReport = PageStarted | Progress | Encoding | PageAcquired
 _R = TypeVar("_R", bound=Report)
 
 
@@ -151,7 +152,7 @@ class Acquisition:
                     # The next page may have begun while this one was still being encoded.
                     if self._doing == f"reading page {report.n}":
                         self._doing, limit_s = f"waiting for page {report.n + 1}", self._limits.page_s
-                case Progress():
+                case Progress() | Encoding():
                     # Not before the first rows: a three-pass scanner has been over the page twice by then.
                     limit_s = self._limits.rows_s
                 case _:

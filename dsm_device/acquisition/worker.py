@@ -21,6 +21,7 @@ from dsm_device.hardware import Driver, Scanner
 from .messages import (
     Cancel,
     Command,
+    Encoding,
     Failed,
     Finished,
     ListScanners,
@@ -80,6 +81,7 @@ class Worker:
         self._driver: Driver | None = None
         self._scanner: Scanner | None = None
         self._cancelled = threading.Event()
+        self._encoding_due_s = 0.0
 
     def obey(self, command: Command) -> None:
         """Called by the thread that reads the socket."""
@@ -133,7 +135,9 @@ class Worker:
         if scanner is None:
             raise DriverError("no scanner is open")
         images = 0
-        with PageFlow(command.sides, command.folder, self._channel.send, scanner.cancel) as flow:
+        with PageFlow(
+            command.sides, command.folder, self._channel.send, self._tell_encoding, scanner.cancel
+        ) as flow:
             pages = scanner.pages(command.settings)
             # A cancel counts for the driver from pages() on; one that came before is only known here.
             self._raise_if_cancelled()
@@ -151,6 +155,12 @@ class Worker:
             if time.monotonic() >= due:
                 self._channel.send(Progress(n, rows))
                 due = time.monotonic() + PROGRESS_INTERVAL_S
+
+    def _tell_encoding(self, n: int) -> None:
+        """In the encoder's thread: silence would count as hung."""
+        if time.monotonic() >= self._encoding_due_s:
+            self._channel.send(Encoding(n))
+            self._encoding_due_s = time.monotonic() + PROGRESS_INTERVAL_S
 
     def _raise_if_cancelled(self) -> None:
         if self._cancelled.is_set():

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import BinaryIO, Final
 from dsm_device.errors import ScannerMismatch, SpoolError
 from dsm_device.hardware import Frame
 from dsm_device.imaging.blank import is_blank
+from dsm_device.imaging.checksum import crc32_of
 from dsm_device.imaging.encoders import ENCODERS
 from dsm_device.imaging.formats import PageFile, PageSpec
 from dsm_device.imaging.overview import Overview
@@ -29,23 +29,24 @@ from dsm_device.imaging.stages.exposure import NEGATIVE, applied
 from dsm_device.imaging.strips import Cutter, Strip, check, columns, lines_per_strip, white_byte
 
 _FULL_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-#: Small enough that the same memory is used again and again.
-_READ_BYTES: Final = 64 * 1024
 
 
-def open_page(path: Path, spec: PageSpec, frame: Frame) -> PageWriter:
+def open_page(
+    path: Path, spec: PageSpec, frame: Frame, on_lines: Callable[[], object] = lambda: None
+) -> PageWriter:
     """Begin the file of a page, which must not exist yet, readable by this user only (mode 0600).
 
     Raises ``SpoolError`` where it cannot be written, ``ScannerMismatch`` or ``DriverError`` where the frame
     does not serve the spec, ``TicketRefused`` where this installation lacks the format's library. A page that
-    must be whole before it can be written waits in an unnamed file in the folder of ``path``.
+    must be whole before it can be written waits in an unnamed file in the folder of ``path``; ``on_lines`` is
+    called whenever some of its lines are written: that may take long, and all of it is done at the end.
     """
     check(frame, spec.color)
     with _as_spool_error(path):
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w+b")
     try:
         with _as_spool_error(path):
-            return PageWriter(path, spec, frame, file)
+            return PageWriter(path, spec, frame, file, on_lines)
     except BaseException:
         _remove(path, file)
         raise
@@ -59,15 +60,21 @@ def lines_per_block(spec: PageSpec, frame: Frame) -> int:
 class PageWriter:
     """Takes the rows of one page. Ends with :meth:`finish`, or with :meth:`discard` also after any error."""
 
-    def __init__(self, path: Path, spec: PageSpec, frame: Frame, file: BinaryIO) -> None:
+    def __init__(
+        self, path: Path, spec: PageSpec, frame: Frame, file: BinaryIO, on_lines: Callable[[], object]
+    ) -> None:
         self._path = path
         self._spec = spec
         self._frame = frame
         self._file = file
         self._region = region_of(spec)
         strip_lines = lines_per_block(spec, frame)
-        self._output = _Output(file, spec, strip_lines)
-        self._lines = _Lines(spec, frame, path.parent, self._output)
+        self._output = _Output(file, spec, strip_lines, on_lines)
+        try:
+            self._lines = _Lines(spec, frame, path.parent, self._output)
+        except BaseException:
+            self._output.close()
+            raise
         self._cutter = Cutter(frame.bytes_per_line, strip_lines, self._lines.push)
         self._rows_received = 0
         self._rows_taken = 0
@@ -104,7 +111,8 @@ class PageWriter:
             self._cutter.finish()
             blank = self._lines.finish()
             width_px, height_px = self._output.finish()
-            crc32 = _crc32(self._file)
+            self._file.flush()
+            crc32 = crc32_of(self._file.fileno())
             self._close()
             size_bytes = self._path.stat().st_size
         self._finished = True
@@ -187,7 +195,8 @@ class _Lines:
 class _Output:
     """The encoder, which gets strips of equal height and learns the page's size when it is known."""
 
-    def __init__(self, file: BinaryIO, spec: PageSpec, strip_lines: int) -> None:
+    def __init__(self, file: BinaryIO, spec: PageSpec, strip_lines: int, on_lines: Callable[[], object]) -> None:
+        self._on_lines = on_lines
         self._file = file
         self._spec = spec
         self._strip_lines = strip_lines
@@ -208,6 +217,7 @@ class _Output:
             for top in range(0, raster.height_px, self._strip_lines):
                 lines = raster.lines(top, min(top + self._strip_lines, raster.height_px))
                 self._cutter.push(memoryview(pack(lines, self._spec.color)))
+                self._on_lines()
 
     def finish(self) -> tuple[int, int]:
         """Complete the file; gives its width and height."""
@@ -234,16 +244,6 @@ def _white_byte(spec: PageSpec, frame: Frame) -> int:
     """Of which white consists that is added before the samples are inverted, if they are."""
     white = white_byte(frame.color)
     return white ^ 0xFF if spec.treatment.negative else white
-
-
-def _crc32(file: BinaryIO) -> int:
-    """Of the file as it is on disk: some encoders write behind Python's back."""
-    file.flush()
-    crc32, at = 0, 0
-    while chunk := os.pread(file.fileno(), _READ_BYTES, at):
-        crc32 = zlib.crc32(chunk, crc32)
-        at += len(chunk)
-    return crc32
 
 
 @contextmanager

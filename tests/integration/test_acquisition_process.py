@@ -4,6 +4,7 @@ chatters ends in one typed error within its limit, with nothing left behind."""
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 import textwrap
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 from dsm_device.acquisition import messages
-from dsm_device.acquisition.messages import PageAcquired, PageStarted
+from dsm_device.acquisition.messages import Encoding, PageAcquired, PageStarted
 from dsm_device.acquisition.process import Acquisition, Limits, PageReport
 from dsm_device.errors import (
     Cancelled,
@@ -29,6 +30,7 @@ from dsm_device.errors import (
 )
 from dsm_device.hardware import Area, ColorProcessing, InputSource, OptionValue, ScanSettings
 from dsm_device.imaging.formats import PageSpec
+from dsm_device.imaging.treatment import Treatment
 
 SETTINGS = ScanSettings(InputSource.ADF, ColorProcessing.GRAYSCALE_8, 100, 100, Area(0, 0, 1000, 1000))
 SPEC = PageSpec("png", ColorProcessing.GRAYSCALE_8, 100, 100, 100, 100, 100)
@@ -138,13 +140,14 @@ def drive(environment: dict[str, str], tmp_path: Path) -> Drive:
         fault: str = "",
         limits: Limits = SHORT,
         during: Callable[[Acquisition, PageReport], Awaitable[None]] | None = None,
+        spec: PageSpec = SPEC,
         **options: OptionValue,
     ) -> list[PageReport]:
         async def scan() -> list[PageReport]:
             reports: list[PageReport] = []
             async with Acquisition(limits, environment) as acquisition:
                 await acquisition.open("faulty", "", {"fault": fault, **options}, tmp_path)
-                async for report in acquisition.scan(SETTINGS, (SPEC,), tmp_path):
+                async for report in acquisition.scan(SETTINGS, (spec,), tmp_path):
                     reports.append(report)
                     if during:
                         await during(acquisition, report)
@@ -170,6 +173,14 @@ def test_pages_come_through_in_order(drive: Drive):
         with Image.open(page.path) as image:
             assert image.size == (100, 100)
             assert image.getextrema() == (page.n, page.n)
+
+
+def test_a_page_that_is_written_when_it_is_whole_is_not_silent_meanwhile(drive: Drive):
+    """Otherwise a large one, turned or straightened, would count as hung."""
+    turned = dataclasses.replace(SPEC, treatment=Treatment(rotation=90))
+    reports = drive(spec=turned)
+    kinds = [type(report) for report in reports]
+    assert Encoding in kinds[: kinds.index(PageAcquired)]
 
 
 def test_the_scanner_is_released_at_the_end(drive: Drive, tmp_path: Path):

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import struct
-import zlib
 from pathlib import Path
 from typing import Final
 
 from dsm_device.hardware import ColorProcessing
+from dsm_device.imaging.checksum import crc32_of
 
 from .model import DocumentPage, open_page_file
 from .tiff_directory import BITS_PER_SAMPLE, COMPRESSION, IMAGE_LENGTH, IMAGE_WIDTH, read_values
@@ -27,7 +27,6 @@ _TIFF_FORMATS: Final = {
 }
 _COLORS: Final = {(each.channels, each.bits_per_sample): each for each in ColorProcessing}
 _JPEG_HEADER_BYTES: Final = 64 * 1024
-_CHUNK_BYTES: Final = 1 << 20
 
 
 def page_of_file(path: Path, *, size_bytes: int, crc32: int = 0) -> DocumentPage:
@@ -39,7 +38,7 @@ def page_of_file(path: Path, *, size_bytes: int, crc32: int = 0) -> DocumentPage
     descriptor = open_page_file(page)
     try:
         header = os.pread(descriptor, _JPEG_HEADER_BYTES, 0)
-        crc32 = crc32 or _crc32(descriptor)
+        crc32 = crc32 or crc32_of(descriptor)
     except OSError as error:
         raise page.damage(f"cannot be read: {error.strerror}") from error
     finally:
@@ -88,11 +87,3 @@ def _positive(first: int, second: int) -> tuple[int, int]:
     if first < 1 or second < 1:
         raise ValueError(f"{first} x {second}")
     return first, second
-
-
-def _crc32(descriptor: int) -> int:
-    crc, at = 0, 0
-    while chunk := os.pread(descriptor, _CHUNK_BYTES, at):
-        crc = zlib.crc32(chunk, crc)
-        at += len(chunk)
-    return crc

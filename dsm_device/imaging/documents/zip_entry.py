@@ -20,7 +20,6 @@ _CENTRAL: Final = struct.Struct("<4s6H3I5H2I")
 _END: Final = struct.Struct("<4s4H2IH")
 #: An entry costs this and twice its name, beside its data.
 ENTRY_BYTES: Final = _LOCAL.size + _CENTRAL.size
-END_BYTES: Final = _END.size
 
 
 @dataclass(frozen=True, slots=True)
