@@ -7,6 +7,7 @@ from typing import Final
 from PIL import Image, ImageFilter, ImageStat
 
 from dsm_device.imaging.overview import Overview
+from dsm_device.imaging.skew import straightening
 from dsm_device.imaging.treatment import Box
 
 #: Paper and what is beside it differ at least by so many levels, or the edge is not certain.
@@ -51,11 +52,15 @@ def _size(box: _Corners) -> int:
 
 def _sheet_on(overview: Overview, beside: int, degrees: float) -> _Corners | None:
     """The sheet if what is beside it has the level ``beside``."""
-    gray = overview.gray
-    turned = gray.rotate(-degrees, Image.Resampling.BILINEAR, fillcolor=beside) if degrees else gray
-    different = _different(turned, beside)
+    different = _different(_turned(overview, beside, degrees) if degrees else overview.gray, beside)
     box = different.getbbox()
     return box if box and _is_sheet(different.crop(box), beside, overview) else None
+
+
+def _turned(overview: Overview, beside: int, degrees: float) -> Image.Image:
+    gray, (x_dpi, y_dpi) = overview.gray, overview.dpi
+    matrix = straightening(gray.size, degrees, x_dpi / y_dpi)
+    return gray.transform(gray.size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR, fillcolor=beside)
 
 
 def _borders(overview: Overview) -> set[int]:

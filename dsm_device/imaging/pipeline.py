@@ -45,7 +45,9 @@ def _exposed(spec: PageSpec, gray: bool) -> list[Stage]:
     treatment = spec.treatment
     if not gray or not (treatment.brightness or treatment.contrast):
         return []
-    line = exposure(treatment.brightness, treatment.contrast)
+    # Of black and white brightness moves the level, from one end of the scale to the other, as scanners do it.
+    brightness = treatment.brightness / 2 if spec.color is _BILEVEL else treatment.brightness
+    line = exposure(brightness, treatment.contrast)
     return [PerLine(lambda lines: applied(lines, line))]
 
 

@@ -78,13 +78,28 @@ def _sharpness_of_lines(ink: Image.Image, degrees: float) -> float:
     return sum((after - before) ** 2 for before, after in pairwise(levels)) + 1e-9
 
 
+Affine = tuple[float, float, float, float, float, float]
+
+
+def straightening(size_px: tuple[int, int], degrees: float, aspect: float) -> Affine:
+    """From places of an image that is turned by ``degrees`` clockwise around its middle to those of the askew one.
+
+    x and y are ``(a x + b y + c, d x + e y + f)``. ``aspect`` is the resolution across by that down: what is
+    turned is paper, not pixels.
+    """
+    x, y = size_px[0] / 2, size_px[1] / 2
+    a, b = cos(radians(degrees)), sin(radians(degrees)) * aspect
+    d, e = -sin(radians(degrees)) / aspect, cos(radians(degrees))
+    return a, b, x - a * x - b * y, d, e, y - d * x - e * y
+
+
 class Straightened:
     """A held page, turned by ``degrees`` clockwise around its middle; its size stays, its corners are white."""
 
-    def __init__(self, page: HeldPage, degrees: float) -> None:
+    def __init__(self, page: HeldPage, degrees: float, aspect: float) -> None:
         self._page = page
         self.width_px, self.height_px = page.width_px, page.height_px
-        self._cos, self._sin = cos(radians(degrees)), sin(radians(degrees))
+        self._affine = straightening((page.width_px, page.height_px), degrees, aspect)
         # A row of blocks comes back to the bands of tiles that the one above has read.
         page.keep_bands(2 + _BLOCK_PX // page.tile_px)
 
@@ -102,7 +117,8 @@ class Straightened:
         from_x, from_y = (floor(min(each)) - _MARGIN_PX for each in zip(*corners, strict=True))
         to_x, to_y = (ceil(max(each)) + _MARGIN_PX for each in zip(*corners, strict=True))
         origin = self._source(left, top)
-        matrix = (self._cos, self._sin, origin[0] - from_x, -self._sin, self._cos, origin[1] - from_y)
+        a, b, _, d, e, _ = self._affine
+        matrix = (a, b, origin[0] - from_x, d, e, origin[1] - from_y)
         window = self._page.window(from_x, from_y, to_x, to_y).as_gray()
         return window.map(
             lambda plane: plane.transform(
@@ -112,8 +128,5 @@ class Straightened:
 
     def _source(self, x: float, y: float) -> tuple[float, float]:
         """Where on the askew page a place of the straight one is."""
-        dx, dy = x - self.width_px / 2, y - self.height_px / 2
-        return (
-            self.width_px / 2 + dx * self._cos + dy * self._sin,
-            self.height_px / 2 - dx * self._sin + dy * self._cos,
-        )
+        a, b, c, d, e, f = self._affine
+        return a * x + b * y + c, d * x + e * y + f

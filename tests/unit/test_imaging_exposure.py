@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from dsm_device.hardware import ColorProcessing, Frame
+from dsm_device.imaging.formats import PageSpec
 from dsm_device.imaging.levels import levels
+from dsm_device.imaging.page import open_page
 from dsm_device.imaging.raster import Raster
 from dsm_device.imaging.stages.exposure import NEGATIVE, Line, applied, exposure
+from dsm_device.imaging.treatment import Treatment
 
 EVERY_LEVEL = Raster((Image.frombytes("L", (256, 1), bytes(range(256))),))
 DEEP_LEVELS = list(range(0, 65536, 257))
@@ -120,3 +126,19 @@ def test_a_dark_page_is_not_torn_apart(level: int) -> None:
     counts[level] = 1000
     (line,) = levels([counts])
     assert 1 <= line.slope <= 8
+
+
+def test_brightness_of_black_and_white_moves_the_level_from_end_to_end(tmp_path: Path) -> None:
+    """As scanners do it: half way up the level is a quarter of the scale, not below the darkest ink."""
+    ramp = bytes(range(256))
+    frame = Frame(ColorProcessing.GRAYSCALE_8, 256, 1, 256, 72, 72)
+    found = {}
+    for brightness in (-500, 0, 500, 998):
+        spec = PageSpec(
+            "png", ColorProcessing.BLACK_AND_WHITE_1, 256, 1, 72, 72, 80, Treatment(brightness=brightness)
+        )
+        writer = open_page(tmp_path / str(brightness), spec, frame)
+        writer.write(ramp)
+        with Image.open(writer.finish().path) as image:
+            found[brightness] = image.convert("L").histogram()[0]
+    assert found == pytest.approx({-500: 192, 0: 128, 500: 64, 998: 0}, abs=1)

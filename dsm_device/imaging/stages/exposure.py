@@ -30,12 +30,11 @@ NEGATIVE: Final = Line(-1.0, 1.0)
 _UNCHANGED: Final = Line(1.0, 0.0)
 
 
-def exposure(brightness: int, contrast: int) -> Line:
+def exposure(brightness: float, contrast: int) -> Line:
     """WS-Scan ExposureSettings, each -1000 to 1000; 0 changes nothing.
 
     Contrast turns the line around middle gray: -1000 leaves nothing but middle gray, 500 doubles differences,
-    1000 makes everything black or white. Brightness then moves it: at 1000 everything that was not black before
-    is white, at -1000 the reverse.
+    1000 makes everything black or white. Brightness then moves it: at 1000 everything is white, at -1000 black.
     """
     turn = contrast / _SETTING_MAX
     slope = 1 + turn if turn < 0 else min(_STEEPEST, 1 / max(1 - turn, 1 / _STEEPEST))

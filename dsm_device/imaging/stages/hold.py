@@ -78,6 +78,7 @@ class Hold:
     def __init__(self, folder: Path, treatment: Treatment, x_dpi: int, y_dpi: int) -> None:
         self._page = HeldPage(folder)
         self._treatment = treatment
+        self._aspect = x_dpi / y_dpi
         judged = treatment.auto_exposure or treatment.deskew or treatment.find_edges
         self._overview = Overview(x_dpi, y_dpi) if judged else None
 
@@ -110,7 +111,7 @@ class Hold:
         if self._overview and self._treatment.find_edges:
             box = _within(sheet(self._overview, degrees) or box, box)
         if degrees:
-            page = Straightened(self._page, degrees)
+            page = Straightened(self._page, degrees, self._aspect)
         return _Turned(page, box, self._treatment.rotation, step)
 
 

@@ -14,7 +14,10 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 from dsm_device.hardware import ColorProcessing, Frame
 from dsm_device.imaging.formats import PageFile, PageSpec
+from dsm_device.imaging.overview import Overview
 from dsm_device.imaging.page import open_page
+from dsm_device.imaging.raster import Raster
+from dsm_device.imaging.skew import skew_degrees
 from dsm_device.imaging.treatment import Box, Treatment
 from dsm_sim.paper import SIZES, draw
 
@@ -78,6 +81,28 @@ def test_a_page_is_straightened_as_if_it_were_turned_whole(kind: str, degrees: f
     )
     assert found[0] <= 1
     assert abs(found[1]) <= 1, "a tenth of a degree"
+
+
+@pytest.mark.parametrize(("x_dpi", "y_dpi"), [(300, 150), (150, 300), (200, 100), (150, 200)])
+def test_paper_is_straightened_not_pixels(x_dpi: int, y_dpi: int, tmp_path: Path) -> None:
+    """With unlike resolutions; what comes out shows no skew any more once its pixels are square."""
+    page = askew(draw("text", SIZES["A5"], 300, "gray", 3), -3.0)
+    squeezed = page.resize((page.width * x_dpi // 300, page.height * y_dpi // 300))
+    color = DELIVERED["L"]
+    frame = Frame(color, *squeezed.size, squeezed.width, x_dpi, y_dpi)
+    spec = PageSpec("png", color, *squeezed.size, x_dpi, y_dpi, 80, Treatment(deskew=True))
+    writer = open_page(tmp_path / "page", spec, frame)
+    writer.write(squeezed.tobytes())
+    with Image.open(writer.finish().path) as image:
+        assert abs(found_skew(image.resize(page.size), 300)) < 0.2
+    assert abs(found_skew(page, 300)) > 2.5
+
+
+def found_skew(page: Image.Image, dpi: int) -> float:
+    overview = Overview(dpi, dpi)
+    overview.push(Raster((page,)))
+    overview.end()
+    return skew_degrees(overview)
 
 
 def turned_whole(padded: Image.Image, size: tuple[int, int], degrees: float) -> Image.Image:

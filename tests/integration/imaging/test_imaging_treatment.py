@@ -88,8 +88,10 @@ def slope(treatment: Treatment) -> float:
     return 1 + contrast if contrast < 0 else 1 / (1 - contrast) if contrast < 1 else 32767
 
 
-def exposed(sample: int, white: int, treatment: Treatment) -> int:
-    level = (sample / white - 0.5) * slope(treatment) + 0.5 + treatment.brightness / 1000
+def exposed(sample: int, white: int, spec: PageSpec) -> int:
+    """Of black and white brightness moves the level, half as far as samples."""
+    moved = spec.treatment.brightness / (2000 if spec.color is BW1 else 1000)
+    level = (sample / white - 0.5) * slope(spec.treatment) + 0.5 + moved
     return round(min(1.0, max(0.0, level)) * white)
 
 
@@ -119,7 +121,7 @@ def page_planes(case: Case, samples_of_line: Callable[[bytes, Frame], list[int]]
 
     def pixel(x: int, y: int) -> list[int]:
         found = page[y][x] if y < len(page) and x < frame.width_px else blank
-        return found if frame.color is BW1 else [exposed(sample, white, treatment) for sample in found]
+        return found if frame.color is BW1 else [exposed(sample, white, case.spec) for sample in found]
 
     lines = [[pixel(region.x_px + x, region.y_px + y) for x in range(region.width_px)] for y in range(height)]
     return [
