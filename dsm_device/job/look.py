@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from dsm_device.hardware import Adjustment, ColorProcessing, SourceCapabilities
 from dsm_device.imaging.treatment import RIGHT_ANGLES
 from dsm_device.job.offer import CONTENT_TYPES, ROTATIONS, Offer, Range
 from dsm_device.job.outcomes import Ledger, listed
@@ -15,6 +16,7 @@ from dsm_device.wire.ticket import Exposure, Scaling, ScanTicket, Setting
 
 _EXPOSURE: Final = "Exposure/ExposureSettings"
 _SHARPNESS: Final = f"{_EXPOSURE}/Sharpness"
+_NONE: Final = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,11 @@ class Look:
     rotation: int
 
 
-def choose_look(ticket: ScanTicket, offer: Offer, ledger: Ledger) -> Look:
+def choose_look(ticket: ScanTicket, offer: Offer, source: SourceCapabilities, ledger: Ledger) -> Look:
     asked = ticket.parameters
     content = _keyword("ContentType", asked.content_type, CONTENT_TYPES, ledger)
-    auto, contrast, brightness, sharpness = _exposure(ticket, offer, ledger)
+    limits = _limits_of_exposure(offer, source)
+    auto, contrast, brightness, sharpness = _exposure(ticket, limits, ledger)
     scaling = _scaling(asked.scaling, offer.scaling_percent, ledger)
     rotation = int(_keyword("Rotation", asked.rotation, ROTATIONS, ledger))
     is_stated = not auto and _SHARPNESS in ticket.values
@@ -47,24 +50,45 @@ def _keyword(element: str, asked: Setting[str] | None, known: tuple[str, ...], l
     return used
 
 
-def _exposure(ticket: ScanTicket, offer: Offer, ledger: Ledger) -> tuple[bool, int, int, int]:
+@dataclass(frozen=True, slots=True)
+class _ExposureLimits:
+    """What can be done; ``why`` where that is less than what this device does otherwise."""
+
+    auto: bool
+    contrast: Range
+    brightness: Range
+    sharpness: Range
+    why: str = ""
+
+
+def _limits_of_exposure(offer: Offer, source: SourceCapabilities) -> _ExposureLimits:
+    """A scanner that delivers black and white only has no levels to be changed, unless it sets its own."""
+    if any(color is not ColorProcessing.BLACK_AND_WHITE_1 for color in source.colors):
+        return _ExposureLimits(True, offer.contrast, offer.brightness, offer.sharpness)
+    brightness = offer.brightness if Adjustment.THRESHOLD in source.adjustments else _NONE
+    return _ExposureLimits(False, _NONE, brightness, _NONE, "this scanner delivers black and white only")
+
+
+def _exposure(ticket: ScanTicket, limits: _ExposureLimits, ledger: Ledger) -> tuple[bool, int, int, int]:
     """AutoExposure, contrast, brightness, sharpness. AutoExposure false is the default exposure (WS-Scan)."""
     asked = ticket.parameters.exposure
     exposure = Exposure() if asked is None else asked.value
-    if exposure.auto:
-        ledger.settle("Exposure/AutoExposure", Setting("true"), "true")
-        return True, 0, 0, 0
     locked = asked is not None and asked.must_honor
+    if exposure.auto:
+        used_auto = "true" if limits.auto else "false"
+        ledger.settle("Exposure/AutoExposure", Setting("true", locked), used_auto, reason=limits.why)
+        return limits.auto, 0, 0, 0
     used = []
-    for name, number, limits in (
-        ("Contrast", exposure.contrast, offer.contrast),
-        ("Brightness", exposure.brightness, offer.brightness),
-        ("Sharpness", exposure.sharpness, offer.sharpness),
+    for name, number, limit in (
+        ("Contrast", exposure.contrast, limits.contrast),
+        ("Brightness", exposure.brightness, limits.brightness),
+        ("Sharpness", exposure.sharpness, limits.sharpness),
     ):
         element = f"{_EXPOSURE}/{name}"
-        used.append(_within(number, limits))
+        used.append(_within(number, limit))
         stated = Setting(number, locked) if element in ticket.values else None
-        ledger.settle(element, stated, used[-1], **_limits(limits))
+        words = _limits(limit)
+        ledger.settle(element, stated, used[-1], **words | ({"reason": limits.why} if limits.why else {}))
     contrast, brightness, sharpness = used
     return False, contrast, brightness, sharpness
 

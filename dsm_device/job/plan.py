@@ -45,7 +45,8 @@ class Plan:
 
     ``format`` is the job's wscn:Format; ``settings`` are for the driver, ``settings.color`` may hold more than a
     side's colour, which is then made from it. ``sides`` are the page files: front, and back with ADFDuplex.
-    ``two_pass``: the feeder gives fronts only; the sheets are put in again for :attr:`second_pass`.
+    ``two_pass``: the feeder gives fronts only; the whole stack is fed, turned and fed again, both times by
+    ``settings``, and of the images no more are used than are wanted.
     """
 
     format: str
@@ -61,11 +62,6 @@ class Plan:
     def notes(self) -> tuple[Outcome, ...]:
         """What was asked and is not honoured as it stands."""
         return tuple(outcome for outcome in self.outcomes if outcome.override)
-
-    @property
-    def second_pass(self) -> ScanSettings | None:
-        """The settings for the backs; ``settings.images`` then counts fronts. None: there is one pass only."""
-        return replace(self.settings, images=self.images // 2) if self.two_pass else None
 
 
 def make_plan(capabilities: Capabilities, ticket: ScanTicket, formats: Formats, habits: Habits) -> Plan:
@@ -109,7 +105,7 @@ class _Planning:
             asked.format, colors, source.hardware.colors, self._offer.formats, film=film, ledger=ledger
         )
         resolutions = self._resolutions()
-        look = choose_look(self._ticket, self._offer, ledger)
+        look = choose_look(self._ticket, self._offer, source.hardware, ledger)
         quality = choose_quality(asked.compression_quality, file.format, ledger)
         self._leave_out()
         sides = self._sides(surfaces, file, resolutions, look)
@@ -143,11 +139,11 @@ class _Planning:
         return self._planned(file.format, settings, specs, images)
 
     def _planned(self, format_: str, settings: ScanSettings, specs: tuple[PageSpec, ...], images: int) -> Plan:
-        """In two passes the feeder is asked for the fronts first, one more than backs of an odd number."""
+        """In two passes the feeder is emptied each time: what is left in it would be taken for backs."""
         two_pass = self._source.two_pass and images != 1
         return Plan(
             format=format_,
-            settings=replace(settings, images=-(-images // 2)) if two_pass else settings,
+            settings=replace(settings, images=0) if two_pass else settings,
             sides=specs,
             two_pass=two_pass,
             outcomes=tuple(self._ledger.outcomes),

@@ -83,6 +83,13 @@ def test_a_confirmation_is_written_by_itself_when_nothing_else_was_for_a_second(
     assert spool.find(folder.job.id).job.sent == 1
 
 
+def test_a_blank_page_of_a_delivered_job_cannot_be_put_back(folder: JobFolder):
+    folder.commit_page(1, acquired(folder, 1, b"1"), ".png", left_out=True)
+    folder.set_state(JobState.ENDED)
+    with pytest.raises(SpoolError, match="has been delivered"):
+        folder.restore_page(1)
+
+
 def test_a_new_token_forgets_what_the_old_post_scan_job_had(folder: JobFolder):
     folder.mark_sent([folder.commit_page(1, acquired(folder, 1, b"1"), ".png")])
     folder.set_token("second")

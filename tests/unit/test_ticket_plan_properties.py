@@ -105,12 +105,12 @@ def check_count(plan: Plan, final: Values) -> None:
     wanted = final["ImagesToTransfer"]
     if final["InputSource"] in ("Platen", "Film"):
         assert (wanted, plan.images, plan.settings.images) in ((0, 1, 1), (1, 1, 1))
-    elif plan.second_pass is None:
+    elif not plan.two_pass:
         assert min(plan.images, 2**31 - 1) == wanted
         assert plan.settings.images == plan.images
     else:
-        fronts, backs = plan.settings.images, plan.second_pass.images
-        assert (fronts, backs) == (0, 0) or (fronts >= backs > 0 and fronts + backs == plan.images)
+        assert plan.settings.images == 0
+        assert min(plan.images, 2**31 - 1) == wanted
         assert plan.settings.source is InputSource.ADF
 
 

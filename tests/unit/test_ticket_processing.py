@@ -363,18 +363,40 @@ def test_back_counts_only_in_duplex() -> None:
     assert len(plan(locked=(back,)).sides) == 1
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Exposure/AutoExposure=true",
+        "Exposure/ExposureSettings/Brightness=300",
+        "Exposure/ExposureSettings/Contrast=200",
+        "Exposure/ExposureSettings/Sharpness=50",
+    ],
+)
+def test_a_scanner_of_black_and_white_only_exposes_nothing_and_says_so(asked: str) -> None:
+    bare = replace(FLATBED, colors=(BILEVEL,))
+    with pytest.raises(TicketRefused, match="black and white only"):
+        plan(locked=(asked,), on=bare)
+    made = plan(asked, on=bare)
+    assert [note.element for note in made.notes] == [asked.partition("=")[0]]
+    assert made.sides[0].treatment == NOTHING
+
+
+def test_a_scanner_of_black_and_white_only_may_set_its_own_level() -> None:
+    able = replace(FLATBED, colors=(BILEVEL,), adjustments=frozenset({Adjustment.THRESHOLD}))
+    made = plan(locked=("Exposure/ExposureSettings/Brightness=500",), on=able)
+    assert (made.settings.adjust.threshold, made.notes) == (65, ())
+
+
 # --------------------------------------------------------------------------------- source and how many
 
 
-@pytest.mark.parametrize(
-    ("images", "fronts", "backs"), [(0, 0, 0), (1, 1, None), (2, 1, 1), (3, 2, 1), (10, 5, 5)]
-)
-def test_simplex_feeder_takes_both_sides_in_two_passes(images: int, fronts: int, backs: int | None) -> None:
+@pytest.mark.parametrize(("images", "fed"), [(0, 0), (1, 1), (2, 0), (3, 0), (10, 0)])
+def test_simplex_feeder_takes_both_sides_in_two_passes(images: int, fed: int) -> None:
+    """The whole stack each time, but for one front alone."""
     asked = ("InputSource=ADFDuplex", f"ImagesToTransfer={images}")
     made = plan(locked=asked, on=FEEDER, habits=Habits(two_pass_duplex=True))
-    assert (made.settings.source, made.settings.images, made.images) == (InputSource.ADF, fronts, images)
-    assert made.two_pass == (made.second_pass is not None) == (backs is not None)
-    assert made.second_pass is None or made.second_pass == replace(made.settings, images=backs)
+    assert (made.settings.source, made.settings.images, made.images) == (InputSource.ADF, fed, images)
+    assert made.two_pass == (images != 1)
     assert len(made.sides) == 2
     with pytest.raises(TicketRefused, match="InputSource must be ADFDuplex"):
         plan(locked=asked, on=FEEDER)
