@@ -110,7 +110,7 @@ class MultipleFeed(ScannerJammed):
     """SANE_STATUS_JAMMED (6) where the scanner has seen two sheets at once; the message names the sheet."""
 
     text = "two sheets were fed at once"
-    advice = "take out what was fed, fan the sheets, put them and the rest back into the feeder and scan on"
+    advice = "take out what was fed, fan the sheets and scan the stack again"
 
 
 class ScannerNoDocuments(ScannerError):

@@ -23,8 +23,8 @@ class AtTerminal:
         listed = ", ".join(map(str, pages))
         question = f"Blank and left out: {listed}. Enter to go on, or the numbers of pages to send all the same: "
         while True:
-            wanted = {int(number) for number in re.findall(r"\d{1,9}", await self._ask(question))}
-            if wanted <= set(pages):
+            wanted = _numbers(await self._ask(question))
+            if wanted is not None and wanted <= set(pages):
                 return wanted
             say(f"Only {listed} can be chosen.", sys.stderr)
 
@@ -43,6 +43,18 @@ class AtTerminal:
             return await line
         finally:
             loop.remove_reader(sys.stdin)
+
+
+def _numbers(text: str) -> set[int] | None:
+    """Numbers apart by spaces or commas, and ranges of them ("2-4"); None for anything else."""
+    found: set[int] = set()
+    for word in re.split(r"[\s,]+", text.strip()):
+        match = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", word)
+        if word and not match:
+            return None
+        if match:
+            found.update(range(int(match[1]), int(match[2] or match[1]) + 1))
+    return found
 
 
 def attendant() -> Attendant:

@@ -114,7 +114,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_trace(scan)
 
-    jobs = _command(commands, "jobs", "list the jobs in the spool, show, retry or cancel one", _jobs)
+    jobs = _command(
+        commands,
+        "jobs",
+        "list the jobs in the spool; show, retry or cancel one, or restore its blank pages",
+        _jobs,
+    )
     actions = ("show", "retry", "cancel", "restore")
     jobs.add_argument("action", nargs="?", choices=actions, help="what to do with one job")
     jobs.add_argument("id", nargs="?", metavar="ID", help="the job")

@@ -136,7 +136,7 @@ class LiveLine:
                 share = f" {min(event.rows / event.of_rows, 1):4.0%}" if event.of_rows else ""
                 self._arriving = f"scanning page {event.n}{share}"
             case PageSpooled():
-                self._spooled = event.n
+                self._spooled += 1
                 self._sizes[event.n] = event.bytes
                 self._arriving = f"scanned {event.n}"
             case PageLeftOut():

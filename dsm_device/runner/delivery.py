@@ -77,7 +77,8 @@ class Delivery:
         *,
         in_order: bool = True,
     ) -> None:
-        """``in_order``: pages arrive in the order in which they are to be read, and go out as they come."""
+        """``in_order``: pages arrive in the order in which they are to be read, none is left out, and they go out
+        as they come; otherwise when all are there."""
         self._in_order = in_order
         self._folder = folder
         self._server = server
@@ -172,17 +173,26 @@ class Delivery:
     # -------------------------------------------------------------------------------- one post-scan job
 
     async def _one_post_scan_job(self) -> str:
-        token = await self._create()
+        """Begun when the first parcel is packed: what cannot be needs no post-scan job."""
+        token = ""
         number = 0
-        async for parcel in self._parcels():
-            number += 1
-            await self._send(token, number, parcel)
+        async with aclosing(self._parcels()) as parcels:
+            async for parcel in parcels:
+                token = token or await self._create()
+                number += 1
+                await self._send(token, number, parcel)
         await self._end(token)
         return token
 
     async def _has_something(self) -> bool:
-        async with aclosing(self._parcels()) as parcels:
-            return await anext(parcels, None) is not None
+        """Whether there is anything to deliver; for a document, once all of it is there."""
+        whole = is_packed_whole(self._folder.job)
+        await self._wait_until(lambda: self._complete or (not whole and self._in_order and self._has_pages))
+        return self._has_pages
+
+    @property
+    def _has_pages(self) -> bool:
+        return bool(self._folder.job.kept)
 
     async def _parcels(self) -> AsyncGenerator[Parcel]:
         """What is to be sent, in order, as soon as it is complete."""
@@ -194,22 +204,12 @@ class Delivery:
         index = 0
         while (page := await self._page(index)) is not None:
             index += 1
-            if not page.left_out:
-                yield pack_page(self._folder, page)
+            yield await asyncio.to_thread(pack_page, self._folder, page)
 
     async def _page(self, index: int) -> SpooledPage | None:
-        """The page at ``index`` in the order of reading, once it is certain; None after the last one.
-
-        It is not while an earlier one may still come, or while it may still be decided that a blank one stays.
-        """
-
-        def is_certain() -> bool:
-            pages = self._folder.job.pages
-            ready = self._in_order and index < len(pages) and not pages[index].left_out
-            return self._complete or ready
-
-        await self._wait_until(is_certain)
-        pages = self._folder.job.pages
+        """The page at ``index`` of those that are delivered, once it is certain; None after the last one."""
+        await self._wait_until(lambda: self._complete or (self._in_order and index < len(self._folder.job.kept)))
+        pages = self._folder.job.kept
         return pages[index] if index < len(pages) else None
 
     async def _wait_until(self, condition: Callable[[], bool]) -> None:
@@ -367,8 +367,11 @@ async def redeliver(folder: JobFolder, delivery: Delivery) -> None:
         await delivery.finish(folder.job.token)
         return
     if not folder.job.kept:
-        remedy = f"throw it away with `dsm-device jobs cancel {folder.job.id}` and scan again"
-        raise SpoolError(f"job {folder.job.id} has no complete page", remedy)
+        what = "only blank pages" if folder.job.pages else "no complete page"
+        remedy = f"`dsm-device jobs cancel {folder.job.id}` throws it away"
+        if folder.job.pages:
+            remedy = f"`dsm-device jobs restore {folder.job.id} PAGE...` lets them be sent, {remedy}"
+        raise SpoolError(f"job {folder.job.id} has {what}", remedy)
     await delivery.cancel()  # what an earlier attempt left at the server
     await delivery.all_arrived()
     delivering = asyncio.create_task(delivery.run())

@@ -49,8 +49,8 @@ class Intake:
             match report:
                 case PageStarted():
                     height_px = report.frame.height_px
-                case Progress():
-                    self._listener(PageArriving(number(report.n) or 0, report.rows, height_px))
+                case Progress() if (n := number(report.n)) is not None:
+                    self._listener(PageArriving(n, report.rows, height_px))
                 case PageAcquired():
                     images = report.n
                     side = sides[(images - 1) % len(sides)]
@@ -59,7 +59,7 @@ class Intake:
 
     async def _keep(self, image: PageAcquired, n: int | None, suffix: str) -> None:
         if n is None:
-            image.path.unlink()
+            await asyncio.to_thread(self._folder.drop, image.path)
         else:
             await self._commit(image, n, suffix)
 

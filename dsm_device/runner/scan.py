@@ -85,7 +85,9 @@ class PushScan:
             await self._scan(plan, folder)
 
     async def _scan(self, plan: Plan, folder: JobFolder) -> None:
-        delivery = Delivery(folder, self._server, self._retry, self._listener, in_order=not plan.two_pass)
+        # What may still be put in between waits; a post-scan job that was begun would be closed meanwhile.
+        in_order = not plan.two_pass and not any(side.treatment.judge_blank for side in plan.sides)
+        delivery = Delivery(folder, self._server, self._retry, self._listener, in_order=in_order)
         delivering = asyncio.create_task(delivery.run())
         try:
             await self._acquire(plan, folder, delivery)
@@ -166,5 +168,5 @@ async def _result(delivering: asyncio.Task[str]) -> str:
 
 
 def _whereabouts(folder: JobFolder) -> str:
-    pages = len(folder.job.pages)
+    pages = len(folder.job.kept)
     return f"{pages} scanned pages are kept in {folder.path}; `dsm-device jobs retry {folder.job.id}` sends them"

@@ -6,7 +6,6 @@ The sheet that was last comes first the second time: with three sheets the backs
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
@@ -24,6 +23,8 @@ from .intake import Intake, Numbering
 PATIENCE_S: Final = 600.0
 LOOK_EVERY_S: Final = 1.0
 
+_ALL: Final = 2**31
+
 UntilCancelled = Callable[[Coroutine[Any, Any, None]], Coroutine[Any, Any, None]]
 
 
@@ -39,21 +40,22 @@ class TwoPasses:
         self._until_cancelled = until_cancelled
 
     async def run(self, plan: Plan) -> None:
-        """Raises ``ScannerError`` where there are not as many backs as fronts; what was scanned is kept."""
-        fronts = await self._intake.take(plan.settings, plan.sides[:1], lambda image: 2 * image - 1)
+        """Raises ``ScannerError`` where there are not as many backs as fronts; what was scanned is kept.
+
+        The whole stack is fed both times, also where only some of its sides are wanted: what is left in the
+        feeder would be taken for backs.
+        """
+        wanted = plan.images or _ALL
+        fronts = await self._intake.take(plan.settings, plan.sides[:1], lambda image: _page(2 * image - 1, wanted))
         self._listener(StateChanged("device", "turn", f"turn the {fronts} sheets over and put them in again"))
         await self._until_cancelled(self._attendant.turn_stack(fronts))
-
-        def number(image: int) -> int | None:
-            page = 2 * (fronts - image + 1)
-            return page if plan.images == 0 or page <= plan.images else None
-
-        settings = dataclasses.replace(plan.settings, images=fronts)
-        backs = await self._take_backs(settings, plan.sides[-1:], number)
+        backs = await self._take_backs(
+            plan.settings, plan.sides[-1:], lambda image: _page(2 * (fronts - image + 1), wanted)
+        )
         if backs != fronts:
             raise ScannerError(
                 f"{fronts} fronts were scanned and {backs} backs",
-                "see whether two sheets stuck together, and scan the stack again",
+                "see whether sheets stuck together, and scan the stack again",
             )
 
     async def _take_backs(self, settings: ScanSettings, sides: tuple[PageSpec, ...], number: Numbering) -> int:
@@ -66,3 +68,7 @@ class TwoPasses:
                 if time.monotonic() > give_up_s:
                     raise
             await self._until_cancelled(asyncio.sleep(LOOK_EVERY_S))
+
+
+def _page(n: int, wanted: int) -> int | None:
+    return n if 1 <= n <= wanted else None

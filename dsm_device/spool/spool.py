@@ -174,8 +174,13 @@ class JobFolder:
         self.update(lambda job: job.with_page(page))
         return page
 
+    def drop(self, acquired: Path) -> None:
+        """Delete an acquired file that does not become a page."""
+        with _translated(acquired, "cannot be deleted"):
+            acquired.unlink()
+
     def mark_sent(self, pages: Sequence[SpooledPage]) -> None:
-        """The server has confirmed the pages. For whoever looks: it is written with the next change, or soon.
+        """The server has confirmed the pages. It is written with the next change, or the first one in a second.
 
         Nothing hangs on it: a job whose process ended is sent anew, with all pages. So it is worth no sync a page.
         """
@@ -192,7 +197,9 @@ class JobFolder:
             self.job = confirm(self.job)
 
     def restore_page(self, n: int) -> None:
-        """Deliver blank page ``n`` as well. Raises :class:`SpoolError` where there is none."""
+        """Deliver blank page ``n`` as well. Raises :class:`SpoolError` where it cannot be."""
+        if self.job.state is JobState.ENDED:
+            raise SpoolError(f"job {self.job.id} has been delivered", "scan that page by itself")
         try:
             self.update(lambda job: job.with_page_restored(n))
         except ValueError as error:

@@ -111,7 +111,7 @@ def test_the_person_at_the_terminal_decides_about_blank_pages(make_feeder: DESK)
     with make_feeder() as (desk, scanner):
         desk.configure(scanner={"skip_blank_pages": True})
         scanner.load([Sheet(), BLANK, BLANK, Sheet()])
-        said = at_terminal(desk, {"Blank and left out: 2, 3": "7", "Only 2, 3 can be chosen": "3"})
+        said = at_terminal(desk, {"Blank and left out: 2, 3": "3-7", "Only 2, 3 can be chosen": "3-3"})
         assert "3 pages delivered" in said
         assert sheets(desk) == [(1, 1), None, (1, 4)]
 
@@ -119,8 +119,19 @@ def test_the_person_at_the_terminal_decides_about_blank_pages(make_feeder: DESK)
 # -------------------------------------------------------------------------------------- two passes
 
 
-def test_two_passes_give_fronts_and_backs_in_order_for_an_odd_number_of_images(make_feeder: DESK):
-    process = ScanProcess(dpi=75, must_honor=(), source="ADFDuplex", images=5)
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (0, [(1, 1), (2, 3), (1, 2), (2, 2), (1, 3), (2, 1)]),
+        (5, [(1, 1), (2, 3), (1, 2), (2, 2), (1, 3)]),
+        (4, [(1, 1), (2, 3), (1, 2), (2, 2)]),
+    ],
+)
+def test_two_passes_give_fronts_and_backs_in_order(
+    make_feeder: DESK, wanted: int, expected: list[tuple[int, int]]
+):
+    """In the second load the last sheet comes first. The whole stack is fed whatever number is wanted."""
+    process = ScanProcess(dpi=75, must_honor=(), source="ADFDuplex", images=wanted)
     with make_feeder(SIMPLEX, process) as (desk, scanner):
         desk.configure(scanner={"two_pass_duplex": True})
         scanner.load([Sheet()] * 3)
@@ -128,22 +139,23 @@ def test_two_passes_give_fronts_and_backs_in_order_for_an_odd_number_of_images(m
             assert device.stdout is not None
             for line in device.stdout:
                 if json.loads(line).get("state") == "turn":
+                    assert scanner.sheets_left == 0
                     scanner.load([Sheet()] * 3)
             words = device.stderr.read() if device.stderr else ""
         assert device.returncode == 0, words
-        # in the second load the last sheet comes first, and its back is one image too many
-        assert sheets(desk) == [(1, 1), (2, 3), (1, 2), (2, 2), (1, 3)]
+        assert sheets(desk) == expected
 
 
-def test_another_number_of_backs_is_told_and_keeps_what_was_scanned(make_feeder: DESK):
+@pytest.mark.parametrize(("backs", "kept"), [(2, 5), (4, 6)])
+def test_another_number_of_backs_is_told_and_keeps_what_was_scanned(make_feeder: DESK, backs: int, kept: int):
     process = ScanProcess(dpi=75, must_honor=(), source="ADFDuplex")
     with make_feeder(SIMPLEX, process) as (desk, scanner):
         desk.configure(scanner={"two_pass_duplex": True})
         scanner.load([Sheet()] * 3)
-        said = at_terminal(desk, {"Turn the 3 sheets over": ""}, lambda: scanner.load([Sheet()] * 2), code=3)
-        assert "3 fronts were scanned and 2 backs" in said
+        said = at_terminal(desk, {"Turn the 3 sheets over": ""}, lambda: scanner.load([Sheet()] * backs), code=3)
+        assert f"3 fronts were scanned and {backs} backs" in said
         (job,) = desk.run("jobs", "--json").lines
-        assert (job["state"], job["pages"]) == ("failed", 5)
+        assert (job["state"], job["pages"]) == ("failed", kept)
         assert [each.state for each in desk.server.jobs] == []
 
 
