@@ -30,9 +30,10 @@ _SQUARE_DARKNESS: Final = 1.5
 _GAIN: Final = 8
 #: Marks with fewer squares between them than this belong together, as the letters of a word do.
 _NEAR: Final = (-2, -1, 0, 1, 2)
-#: What is longer is no dust, but may be a page number. A hole (ISO 838: 6 mm) with the shadow in it is about as
-#: high as it is wide, also when there is dust beside it, and near an edge of the sheet.
+#: What is longer is no dust, nor what has more ink on it, in mm² of black: a page number has. A hole (ISO 838:
+#: 6 mm) with the shadow in it is about as high as it is wide, also when there is dust beside it, and near an edge.
 _DUST_MM: Final = 4.0
+_DUST_MM2: Final = 1.6
 _HOLE_MM: Final = (5.0, 10.0)
 _HOLE_RATIO: Final = 1.6
 _HOLE_INSET_MM: Final = 20.0
@@ -47,12 +48,13 @@ _MM_PER_INCH: Final = 25.4
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """The rectangle around marked squares that belong together, in squares."""
+    """The rectangle around marked squares that belong together, in squares, and how much of it is dark."""
 
     left: int
     top: int
     right: int
     bottom: int
+    ink_mm2: float
 
     @property
     def width(self) -> int:
@@ -68,7 +70,7 @@ def is_blank(overview: Overview) -> bool:
     gray = overview.gray
     if _is_tinted(overview.histograms) or not _is_even_and_light(gray, overview):
         return False
-    squares = _marked_squares(gray, overview)
+    squares = _squares(gray, overview)
     marked = _places(squares)
     if len(marked) > _MOST_SQUARES:
         return False
@@ -97,29 +99,29 @@ def _is_even_and_light(gray: Image.Image, overview: Overview) -> bool:
     return _median(gray.histogram()) >= _LIGHT and means[-1] - means[0] <= _UNEVEN
 
 
-def _marked_squares(gray: Image.Image, overview: Overview) -> Image.Image:
-    """One pixel a square of the sheet, not 0 where there is a mark."""
+def _squares(gray: Image.Image, overview: Overview) -> Image.Image:
+    """One pixel a square of the sheet: how much of it is dark, 0 to 255."""
     inner = _without_edge(gray, overview)
     radii = tuple(_px(_SURROUNDINGS_MM, dpi) for dpi in overview.dpi)
     surroundings = inner.filter(ImageFilter.BoxBlur(radii))
     darkness = ImageChops.subtract(surroundings, inner)
     amplified = darkness.point([min(255, _GAIN * level) if level >= _MARK else 0 for level in range(256)])
-    means = _reduced(amplified, overview, _SQUARE_MM)
-    return means.point([255 * (level >= _GAIN * _SQUARE_DARKNESS) for level in range(256)])
+    return _reduced(amplified, overview, _SQUARE_MM)
 
 
-def _places(squares: Image.Image) -> list[tuple[int, int]]:
-    """Column and row of the squares that are not 0, but no more than tell that the page is not blank."""
-    found: list[tuple[int, int]] = []
-    data = squares.tobytes()
-    at = data.find(255)
+def _places(squares: Image.Image) -> dict[tuple[int, int], int]:
+    """The marked squares by column and row, but no more than tell that the page is not blank."""
+    found: dict[tuple[int, int], int] = {}
+    levels = squares.tobytes()
+    marked = squares.point([255 * (level >= _GAIN * _SQUARE_DARKNESS) for level in range(256)]).tobytes()
+    at = marked.find(255)
     while at >= 0 and len(found) <= _MOST_SQUARES:
-        found.append((at % squares.width, at // squares.width))
-        at = data.find(255, at + 1)
+        found[at % squares.width, at // squares.width] = levels[at]
+        at = marked.find(255, at + 1)
     return found
 
 
-def _joined(squares: list[tuple[int, int]]) -> list[_Mark]:
+def _joined(squares: dict[tuple[int, int], int]) -> list[_Mark]:
     """Squares close to each other as one mark."""
     left, marks = set(squares), []
     while left:
@@ -131,12 +133,13 @@ def _joined(squares: list[tuple[int, int]]) -> list[_Mark]:
             left -= near
             edge.extend(near)
         xs, ys = [x for x, _ in mark], [y for _, y in mark]
-        marks.append(_Mark(min(xs), min(ys), max(xs) + 1, max(ys) + 1))
+        ink_mm2 = sum(squares[place] for place in mark) / 255 * _SQUARE_MM**2
+        marks.append(_Mark(min(xs), min(ys), max(xs) + 1, max(ys) + 1, ink_mm2))
     return marks
 
 
 def _is_dust(mark: _Mark) -> bool:
-    return max(mark.width, mark.height) * _SQUARE_MM <= _DUST_MM
+    return max(mark.width, mark.height) * _SQUARE_MM <= _DUST_MM and mark.ink_mm2 <= _DUST_MM2
 
 
 def _is_hole(mark: _Mark, sheet: tuple[int, int]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from dsm_device.imaging.raster import LineBuffer, Raster
 
@@ -18,7 +18,9 @@ _DPI: Final = 100
 class Overview:
     """Filled with the page's lines; :attr:`gray` afterwards is the copy, ``scale`` its pixels' size."""
 
-    def __init__(self, x_dpi: int, y_dpi: int) -> None:
+    def __init__(self, x_dpi: int, y_dpi: int, *, darkest: bool = False) -> None:
+        """``darkest``: colours are as dark as their darkest channel, so that yellow on white is seen."""
+        self._darkest = darkest
         self.scale = (max(1, x_dpi // _DPI), max(1, y_dpi // _DPI))
         self.dpi = (max(1, x_dpi) / self.scale[0], max(1, y_dpi) / self.scale[1])
         #: How often each level occurs in the copy, for each channel (1 or 3).
@@ -60,7 +62,14 @@ class Overview:
         found = [counts[channel * 256 : (channel + 1) * 256] for channel in range(bands)]
         known = self.histograms or [[0] * 256] * bands
         self.histograms = [_sum(pair) for pair in zip(known, found, strict=True)]
-        self._pieces.append(small.convert("L"))
+        self._pieces.append(_darkest(small) if self._darkest else small.convert("L"))
+
+
+def _darkest(image: Image.Image) -> Image.Image:
+    first, *others = image.split()
+    for other in others:
+        first = ImageChops.darker(first, other)
+    return first
 
 
 def _sum(histograms: Sequence[list[int]]) -> list[int]:

@@ -263,6 +263,20 @@ def test_a_single_short_line_or_a_signature_is_not_blank(dpi: int) -> None:
     assert judged(on_dusty_paper(dpi, signature), dpi) is False
 
 
+@pytest.mark.parametrize("dpi", [100, 150, 300])
+@pytest.mark.parametrize(("text", "points"), [("7", 12), ("12", 9), ("x", 11), ("17", 11)])
+def test_a_page_number_is_no_dust(text: str, points: int, dpi: int) -> None:
+    page = draw("blank", SIZES["A4"], dpi, "gray", 1)
+    ImageDraw.Draw(page).text((dpi * 4, dpi * 5), text, 0, ImageFont.load_default(points * dpi / 72))
+    assert judged(page, dpi) is False
+
+
+def test_yellow_on_white_is_something() -> None:
+    page = draw("blank", SIZES["A4"], 100, "rgb", 1)
+    ImageDraw.Draw(page).rectangle((100, 100, 220, 140), (255, 255, 120))
+    assert judged(page, 100) is False
+
+
 def test_a_noisy_sensor_and_black_holes_make_no_page(tmp_path: Path) -> None:
     noise = random.Random(3)
     grain = Image.frombytes("L", (827, 1169), bytes(round(128 + noise.gauss(0, 2.5)) for _ in range(827 * 1169)))
