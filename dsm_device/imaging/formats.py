@@ -146,7 +146,8 @@ class PageSpec:
 
     ``format`` is one that holds a single page. ``width_px`` and ``height_px`` (>= 1) are the promised size, after
     everything that ``treatment`` says. ``quality`` is 1 to 100 and counts for lossy formats only; resolutions are
-    1 to 65,535 pixels per inch.
+    1 to 65,535 pixels per inch. A page whose length the scanner does not announce ends with its last line or,
+    where the size is ``exact``, is white from there on.
     """
 
     format: str
@@ -157,6 +158,7 @@ class PageSpec:
     y_dpi: int
     quality: int
     treatment: Treatment = NOTHING
+    exact: bool = False
 
     def __post_init__(self) -> None:
         known = FORMATS.get(self.format)

@@ -98,14 +98,14 @@ class PageWriter:
     def finish(self) -> PageFile:
         """Complete the file. Lines that were announced and did not come are white.
 
-        Where the scanner announced no height the file ends with the last line that came; without any line
-        there is no page, and ``ScannerMismatch`` is raised.
+        Where the scanner announced no height the file ends with the last line that came, unless its size is to be
+        exact; without any line there is no page, and ``ScannerMismatch`` is raised.
         """
         announced = self._frame.height_px
-        if announced is not None:
-            self._fill_with_white(self._region.height_px)
-        elif self._rows_received == 0:
+        if announced is None and self._rows_received == 0:
             raise ScannerMismatch("the scanner delivered a page without a single line")
+        if announced is not None or self._spec.exact:
+            self._fill_with_white(self._region.height_px)
         self._fill_with_white(1)
         with _as_spool_error(self._path):
             self._cutter.finish()
@@ -164,7 +164,7 @@ class _Lines:
         chosen = stages(spec, frame, folder)
         self._chain = Chain(chosen)
         self._as_it_lies = not chosen and not spec.treatment.negative and frame.color is spec.color
-        self._overview = Overview(frame.x_dpi, frame.y_dpi) if spec.treatment.judge_blank else None
+        self._overview = Overview(frame.x_dpi, frame.y_dpi, darkest=True) if spec.treatment.judge_blank else None
 
     def push(self, strip: memoryview, lines: int) -> None:
         packed = self._columns(strip, lines) if self._columns else strip

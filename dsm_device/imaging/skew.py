@@ -24,7 +24,7 @@ _CERTAIN: Final = 2.0
 _INK: Final = 24
 _BLUR_PX: Final = 12
 #: The page is straightened in blocks: their sources are hardly larger, however askew the page is.
-_BLOCK_PX: Final = 256
+_BLOCK_PX: Final = 128
 _MARGIN_PX: Final = 3
 
 

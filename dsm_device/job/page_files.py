@@ -38,8 +38,11 @@ def choose_quality(asked: Setting[int] | None, format_: str, ledger: Ledger) -> 
     return used
 
 
-def page_spec(format_: str, side: Side, quality: int, treatment: Treatment) -> PageSpec:
-    """The file of a side's page. Rotation swaps its sides and their resolutions; scaling leaves these alone."""
+def page_spec(format_: str, side: Side, quality: int, treatment: Treatment, *, exact: bool) -> PageSpec:
+    """The file of a side's page. Rotation swaps its sides and their resolutions; scaling leaves these alone.
+
+    ``exact``: the ticket says how large the page is, so it is, whatever the scanner knows of the paper.
+    """
     width_px, height_px = side.upright_px
     x_dpi, y_dpi = side.resolution.x_dpi, side.resolution.y_dpi
     if treatment.on_its_side:
@@ -47,7 +50,7 @@ def page_spec(format_: str, side: Side, quality: int, treatment: Treatment) -> P
     for line_px in side.upright_px if treatment.on_its_side else (width_px,):
         check_line(side.color, line_px)
     name = page_format(format_, side.color)
-    return PageSpec(name, side.color, width_px, height_px, x_dpi, y_dpi, quality, treatment)
+    return PageSpec(name, side.color, width_px, height_px, x_dpi, y_dpi, quality, treatment, exact)
 
 
 def check_line(color: ColorProcessing, width_px: int) -> None:

@@ -133,7 +133,13 @@ class _Planning:
             halftone=shared.halftone,
         )
         specs = tuple(
-            page_spec(file.format, side, quality, treatment)
+            page_spec(
+                file.format,
+                side,
+                quality,
+                treatment,
+                exact=surfaces.media is not None or not side.surface.is_whole,
+            )
             for side, treatment in zip(sides, shared.treatments, strict=True)
         )
         return self._planned(file.format, settings, specs, images)

@@ -387,6 +387,13 @@ def test_a_scanner_of_black_and_white_only_may_set_its_own_level() -> None:
     assert (made.settings.adjust.threshold, made.notes) == (65, ())
 
 
+def test_a_page_is_exactly_as_large_as_the_ticket_says_and_else_as_its_paper() -> None:
+    region = tuple(f"MediaFront/ScanRegion/ScanRegion{each}=1000" for each in ("Width", "Height"))
+    assert not plan().sides[0].exact
+    assert plan(LETTER).sides[0].exact
+    assert plan(*region).sides[0].exact
+
+
 # --------------------------------------------------------------------------------- source and how many
 
 

@@ -149,6 +149,15 @@ def test_rows_beyond_the_promise_are_counted_and_dropped(name: str, tmp_path: Pa
 
 
 @EVERY_FORMAT
+def test_where_the_size_is_exact_a_page_of_unknown_length_is_white_to_its_end(name: str, tmp_path: Path) -> None:
+    exact = dataclasses.replace(spec(name), exact=True)
+    page = open_page(tmp_path / "page", exact, frame(name, None))
+    page.write(bytes(frame(name).bytes_per_line))
+    file = page.finish()
+    assert (file.width_px, file.height_px, file.rows_received, file.missing_rows) == (WIDTH, HEIGHT, 1, 0)
+
+
+@EVERY_FORMAT
 def test_a_page_of_unknown_height_without_a_line_is_none(name: str, tmp_path: Path) -> None:
     page = open_formatted(tmp_path / "page", name, height_px=None)
     with pytest.raises(ScannerMismatch, match="without a single line"):
