@@ -191,8 +191,7 @@ class Device:
         """Let blank pages that were left out be part of the job again, from its next delivery on."""
         folder = self.spool().find(job_id)
         folder.claim()
-        for n in pages:
-            folder.restore_page(n)
+        folder.restore_pages(pages)
 
     def retry_job(self, job_id: str, listener: Listener) -> None:
         """Deliver what a job has in the spool, in a new post-scan job."""

@@ -124,8 +124,8 @@ class PushScan:
         blank = [page.n for page in folder.job.pages if page.left_out]
         if blank:
             wanted = await self._until_cancelled(self._attendant.keep_blank(blank))
-            for n in sorted(wanted):
-                await asyncio.to_thread(folder.restore_page, n)
+            if wanted:
+                await asyncio.to_thread(folder.restore_pages, wanted)
         if not folder.job.kept:
             raise ScannerError(
                 "every page is blank, so there is nothing to deliver",

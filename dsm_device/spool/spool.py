@@ -13,7 +13,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -196,12 +196,18 @@ class JobFolder:
         with self._lock:
             self.job = confirm(self.job)
 
-    def restore_page(self, n: int) -> None:
-        """Deliver blank page ``n`` as well. Raises :class:`SpoolError` where it cannot be."""
+    def restore_pages(self, pages: Collection[int]) -> None:
+        """Deliver blank pages as well: all of these or, with a :class:`SpoolError`, none."""
+
+        def restore(job: Job) -> Job:
+            for n in set(pages):
+                job = job.with_page_restored(n)
+            return job
+
         if self.job.state is JobState.ENDED:
             raise SpoolError(f"job {self.job.id} has been delivered", "scan that page by itself")
         try:
-            self.update(lambda job: job.with_page_restored(n))
+            self.update(restore)
         except ValueError as error:
             remedy = f"`dsm-device jobs show {self.job.id}` lists the pages that were left out"
             raise SpoolError(f"job {self.job.id}: {error}", remedy) from error

@@ -72,7 +72,7 @@ def test_blank_pages_stay_in_the_spool_until_the_job_ends_and_can_be_restored(ma
         assert job["pages"] == 2
         assert desk.run("jobs", "show", job["id"], "--json").lines[0]["left_out"] == [2, 4]
 
-        refused = desk.run("jobs", "restore", job["id"], "3")
+        refused = desk.run("jobs", "restore", job["id"], "4", "3")
         assert refused.code == 3
         assert "page 3 was not left out" in refused.last_words
         assert desk.run("jobs", "restore", job["id"], "2").code == 0

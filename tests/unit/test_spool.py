@@ -87,7 +87,7 @@ def test_a_blank_page_of_a_delivered_job_cannot_be_put_back(folder: JobFolder):
     folder.commit_page(1, acquired(folder, 1, b"1"), ".png", left_out=True)
     folder.set_state(JobState.ENDED)
     with pytest.raises(SpoolError, match="has been delivered"):
-        folder.restore_page(1)
+        folder.restore_pages([1])
 
 
 def test_a_new_token_forgets_what_the_old_post_scan_job_had(folder: JobFolder):
