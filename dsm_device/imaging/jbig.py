@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 
 from dsm_device.errors import TicketRefused
 from dsm_device.imaging import available
+from dsm_device.imaging.c_library import declare
 from dsm_device.imaging.formats import PageSpec
 from dsm_device.imaging.strips import Strip
 
@@ -31,6 +32,13 @@ _HEIGHT_OFFSET: Final = 8
 #: struct jbg_enc_state is seen by the library alone; in jbig-kit 2.1 it takes less than a tenth of this.
 _STATE_BYTES: Final = 4096
 _DataOut = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
+_POINTER, _SIZE, _INT = ctypes.c_void_p, ctypes.c_ulong, ctypes.c_int
+_FUNCTIONS: Final = (
+    ("jbg_enc_init", None, (_POINTER, _SIZE, _SIZE, _INT, _POINTER, _DataOut, _POINTER)),
+    ("jbg_enc_options", None, (_POINTER, _INT, _INT, _SIZE, _INT, _INT)),
+    ("jbg_enc_out", None, (_POINTER,)),
+    ("jbg_enc_free", None, (_POINTER,)),
+)
 
 
 class JbigEncoder:
@@ -93,20 +101,8 @@ def load() -> ctypes.CDLL:
     for name in available.LIBJBIG:
         try:
             library = ctypes.CDLL(name)
-            _declare(library)
+            declare(library, _FUNCTIONS)
         except (OSError, AttributeError):
             continue
         return library
     raise TicketRefused("JBIG files cannot be written without libjbig", "`apt install libjbig0`")
-
-
-def _declare(library: ctypes.CDLL) -> None:
-    pointer, size, integer = ctypes.c_void_p, ctypes.c_ulong, ctypes.c_int
-    for name, arguments in (
-        ("jbg_enc_init", (pointer, size, size, integer, pointer, _DataOut, pointer)),
-        ("jbg_enc_options", (pointer, integer, integer, size, integer, integer)),
-        ("jbg_enc_out", (pointer,)),
-        ("jbg_enc_free", (pointer,)),
-    ):
-        function = getattr(library, name)
-        function.restype, function.argtypes = None, arguments

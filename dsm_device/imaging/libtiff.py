@@ -18,6 +18,7 @@ from PIL import _imaging
 
 from dsm_device.errors import TicketRefused
 from dsm_device.imaging.available import LIBTIFF
+from dsm_device.imaging.c_library import address, declare
 from dsm_device.imaging.strips import Strip
 
 
@@ -79,7 +80,7 @@ class TiffFile:
 
     def write_strip(self, index: int, strip: Strip) -> None:
         """Encode a strip; libtiff reads it where it lies."""
-        _call(self._library.TIFFWriteEncodedStrip, self._handle, index, _address(strip), len(strip))
+        _call(self._library.TIFFWriteEncodedStrip, self._handle, index, address(strip), len(strip))
 
     def append(self, index: int, code: bytes) -> None:
         """Write bytes that are encoded already; further ones for the same strip continue it."""
@@ -103,18 +104,19 @@ def load() -> ctypes.CDLL:
     if library is None:
         raise TicketRefused("TIFF files cannot be written without libtiff", "`apt install libtiff6`")
     pointer, integer, size = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_ssize_t
-    for name, result, arguments in (
-        ("TIFFFdOpen", pointer, (ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p)),
-        ("TIFFSetField", ctypes.c_int, (pointer, integer)),
-        ("TIFFWriteEncodedStrip", size, (pointer, integer, pointer, size)),
-        ("TIFFWriteRawStrip", size, (pointer, integer, ctypes.c_char_p, size)),
-        ("TIFFWriteDirectory", ctypes.c_int, (pointer,)),
-        ("TIFFCleanup", None, (pointer,)),
-        ("TIFFSetErrorHandler", pointer, (pointer,)),
-        ("TIFFSetWarningHandler", pointer, (pointer,)),
-    ):
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
+    declare(
+        library,
+        (
+            ("TIFFFdOpen", pointer, (ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p)),
+            ("TIFFSetField", ctypes.c_int, (pointer, integer)),
+            ("TIFFWriteEncodedStrip", size, (pointer, integer, pointer, size)),
+            ("TIFFWriteRawStrip", size, (pointer, integer, ctypes.c_char_p, size)),
+            ("TIFFWriteDirectory", ctypes.c_int, (pointer,)),
+            ("TIFFCleanup", None, (pointer,)),
+            ("TIFFSetErrorHandler", pointer, (pointer,)),
+            ("TIFFSetWarningHandler", pointer, (pointer,)),
+        ),
+    )
     library.TIFFSetErrorHandler(_remember_failure)
     library.TIFFSetWarningHandler(None)
     return library
@@ -148,12 +150,3 @@ def _call(function: Callable[..., int | None], *arguments: object) -> int:
         cause = os.strerror(code) if code else "libtiff"
         raise OSError(code or errno.EIO, f"{cause}: {text}")
     return result
-
-
-def _address(strip: Strip) -> object:
-    """Something that ctypes passes as the address of the strip's first byte."""
-    if isinstance(strip, bytes):
-        return strip
-    if memoryview(strip).readonly:
-        return bytes(strip)
-    return (ctypes.c_char * len(strip)).from_buffer(strip)

@@ -13,6 +13,7 @@ from enum import IntEnum
 from functools import cache
 from typing import Final
 
+from dsm_device.imaging.c_library import address, declare
 from dsm_device.imaging.strips import Strip
 
 #: Debian's libturbojpeg0.
@@ -72,7 +73,7 @@ class TurboCompressor:
         size = ctypes.c_ulong()
         failed = self._library.tjCompress2(
             self._handle,
-            _address(strip),
+            address(strip),
             *(self._width_px, 0, lines, self._pixels),
             *(ctypes.byref(self._output), ctypes.byref(size)),
             *(self._sampling, self._quality, _NO_REALLOC | _ACCURATE_DCT),
@@ -102,22 +103,14 @@ def load() -> ctypes.CDLL | None:
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     pointer, integer, size = ctypes.c_void_p, ctypes.c_int, ctypes.c_ulong
     output = (ctypes.POINTER(pointer), ctypes.POINTER(size))
-    for name, result, arguments in (
-        ("tjBufSize", size, (integer,) * 3),
-        ("tjInitCompress", pointer, ()),
-        ("tjCompress2", integer, (pointer, pointer, *(integer,) * 4, *output, *(integer,) * 3)),
-        ("tjGetErrorStr2", ctypes.c_char_p, (pointer,)),
-        ("tjDestroy", integer, (pointer,)),
-    ):
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
+    declare(
+        library,
+        (
+            ("tjBufSize", size, (integer,) * 3),
+            ("tjInitCompress", pointer, ()),
+            ("tjCompress2", integer, (pointer, pointer, *(integer,) * 4, *output, *(integer,) * 3)),
+            ("tjGetErrorStr2", ctypes.c_char_p, (pointer,)),
+            ("tjDestroy", integer, (pointer,)),
+        ),
+    )
     return library
-
-
-def _address(strip: Strip) -> object:
-    """Something that ctypes passes as the address of the strip's first byte."""
-    if isinstance(strip, bytes):
-        return strip
-    if memoryview(strip).readonly:
-        return bytes(strip)
-    return (ctypes.c_char * len(strip)).from_buffer(strip)
