@@ -36,7 +36,7 @@ if [ -n "$missing" ]; then
             say "Needs root to install them: run as root, or install sudo."
             exit 2
         }
-        sudo=sudo
+        sudo="sudo env DEBIAN_FRONTEND=noninteractive"
     fi
     export DEBIAN_FRONTEND=noninteractive
     # shellcheck disable=SC2086 # a list of words

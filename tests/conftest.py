@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So starts what a script puts in the background; the device, which is started here, heeds it on purpose.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ODD_SOURCE = Path(__file__).with_name("libsane-odd.c")
 
