@@ -159,7 +159,8 @@ class PushScan:
         else:
             with suppress(SpoolError):
                 await asyncio.to_thread(folder.set_state, JobState.FAILED, str(error))
-            self._listener(Warned(_whereabouts(folder)))
+            if folder.job.kept:  # of nothing but blank pages the error itself says what to do
+                self._listener(Warned(_whereabouts(folder)))
 
 
 async def _result(delivering: asyncio.Task[str]) -> str:

@@ -72,9 +72,10 @@ def test_blank_pages_stay_in_the_spool_until_the_job_ends_and_can_be_restored(ma
         assert job["pages"] == 2
         assert desk.run("jobs", "show", job["id"], "--json").lines[0]["left_out"] == [2, 4]
 
-        refused = desk.run("jobs", "restore", job["id"], "4", "3")
+        refused = desk.run("jobs", "restore", job["id"], "2", "3")
         assert refused.code == 3
         assert "page 3 was not left out" in refused.last_words
+        assert desk.run("jobs", "show", job["id"], "--json").lines[0]["left_out"] == [2, 4], "all or none"
         assert desk.run("jobs", "restore", job["id"], "2").code == 0
         assert desk.run("jobs", "show", job["id"], "--json").lines[0]["left_out"] == [4]
 
@@ -92,6 +93,7 @@ def test_a_stack_of_blank_sheets_is_not_delivered_as_nothing(make_feeder: DESK):
         outcome = desk.scan()
         assert outcome.code == 3
         assert "every page is blank" in outcome.last_words
+        assert "scanned pages are kept" not in outcome.err
         assert [job.state for job in desk.server.jobs] == []
         (job,) = desk.run("jobs", "--json").lines
         assert (job["state"], job["pages"]) == ("failed", 0)
