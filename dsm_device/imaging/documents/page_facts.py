@@ -34,7 +34,7 @@ def page_of_file(path: Path, *, size_bytes: int, crc32: int = 0) -> DocumentPage
 
     Raises :class:`SpoolError` where the file is missing, has another size or is neither of the two.
     """
-    page = _raw_page(path, size_bytes, crc32)
+    page = stored_file(path, "", size_bytes)
     descriptor = open_page_file(page)
     try:
         header = os.pread(descriptor, _JPEG_HEADER_BYTES, 0)
@@ -51,13 +51,8 @@ def page_of_file(path: Path, *, size_bytes: int, crc32: int = 0) -> DocumentPage
 
 
 def stored_file(path: Path, format_: str, size_bytes: int) -> DocumentPage:
-    """A page of which nothing but its file is of interest, as it is sent by itself."""
-    raw = _raw_page(path, size_bytes, 0)
-    return DocumentPage(raw.path, format_, size_bytes, 1, 1, 1, 1, raw.color, 0)
-
-
-def _raw_page(path: Path, size_bytes: int, crc32: int) -> DocumentPage:
-    return DocumentPage(path, "", size_bytes, 1, 1, 1, 1, ColorProcessing.RGB_24, crc32)
+    """A page of which nothing but its file is of interest, as it is sent by itself: the rest is not looked at."""
+    return DocumentPage(path, format_, size_bytes, 1, 1, 1, 1, ColorProcessing.RGB_24, 0)
 
 
 _Facts = tuple[str, ColorProcessing, tuple[int, int], tuple[int, int]]
