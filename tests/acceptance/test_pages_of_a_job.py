@@ -86,6 +86,19 @@ def test_blank_pages_stay_in_the_spool_until_the_job_ends_and_can_be_restored(ma
         assert desk.run("jobs", "--json").lines == []
 
 
+@pytest.mark.parametrize("skip", [True, False])
+def test_no_post_scan_job_waits_behind_a_blank_page(make_feeder: DESK, skip: bool):
+    """A server closes one that hears nothing for ten minutes, and mails what it has: half a document."""
+    model = ScannerModel(images_per_minute=120)
+    with make_feeder(model) as (desk, scanner):
+        desk.configure(scanner={"skip_blank_pages": skip})
+        scanner.load([Sheet(), BLANK, Sheet(), Sheet()])
+        outcome = desk.scan()
+        assert outcome.code == 0, outcome.err
+        states = [event["state"] for event in outcome.events("state") if event["source"] == "device"]
+        assert (states.index("created") > states.index("spooled")) is skip
+
+
 def test_a_stack_of_blank_sheets_is_not_delivered_as_nothing(make_feeder: DESK):
     with make_feeder() as (desk, scanner):
         desk.configure(scanner={"skip_blank_pages": True})
