@@ -18,6 +18,7 @@ from dsm_device.hardware import InputSource, ScannerInfo, SourceCapabilities
 from dsm_device.job.habits import Habits
 from dsm_device.job.model import Job
 from dsm_device.job.outcomes import Outcome
+from dsm_device.job.states import JobEvent
 from dsm_device.runner.attendant import Attendant
 from dsm_device.runner.delivery import Delivery, RetryPolicy, redeliver
 from dsm_device.runner.doctor import Check, Doctor, run
@@ -130,7 +131,8 @@ class Device:
         return spool
 
     def _spool_to_read(self) -> Spool:
-        return Spool(self._settings.device.state_dir, self._settings.spool.max_bytes)
+        settings = self._settings.spool
+        return Spool(self._settings.device.state_dir, settings.max_bytes, settings.keep_history)
 
     def scan_server(self, repository: str) -> ScanServer:
         # Loaded only now: meanwhile the acquisition process, on another core, has opened the scanner.
@@ -143,11 +145,11 @@ class Device:
         limits = TimeLimits(connect_s=settings.connect_timeout)
         return ScanServer(repository, ServerOptions(settings.port, settings.probe, limits), context)
 
-    def _retry_policy(self) -> RetryPolicy:
+    def retry_policy(self) -> RetryPolicy:
         settings = self._settings.scan_server
         return RetryPolicy(settings.retry_first, settings.retry_max)
 
-    def _habits(self) -> Habits:
+    def habits(self) -> Habits:
         settings = self._settings.scanner
         return Habits(
             skip_blank_pages=settings.skip_blank_pages,
@@ -172,10 +174,10 @@ class Device:
     async def _scan(self, order: ScanOrder, listener: Listener, attendant: Attendant) -> None:
         # The acquisition process comes first: it starts up while everything else is read.
         async with Acquisition() as acquisition:
-            prepared = prepare(order, self.directory(order.user), self._habits())
+            prepared = prepare(order, self.directory(order.user), self.habits())
             spool = self.spool()
             async with self.scan_server(str(prepared.process.repository)) as server:
-                scan = PushScan(acquisition, spool, server, self._retry_policy(), listener, attendant=attendant)
+                scan = PushScan(acquisition, spool, server, self.retry_policy(), listener, attendant=attendant)
                 _on_signals(scan.cancel)
                 await scan.run(prepared, self._scanner_choice())
 
@@ -201,7 +203,7 @@ class Device:
         folder = self.spool().find(job_id)
         folder.claim()
         async with self.scan_server(folder.job.repository) as server:
-            await redeliver(folder, Delivery(folder, server, self._retry_policy(), listener))
+            await redeliver(folder, Delivery(folder, server, self.retry_policy(), listener))
 
     def cancel_job(self, job_id: str, listener: Listener) -> None:
         """Cancel a job at its server, as well as that can be done, and delete its pages."""
@@ -211,9 +213,9 @@ class Device:
         folder = self.spool().find(job_id)
         folder.claim()
         async with self.scan_server(folder.job.repository) as server:
-            delivery = Delivery(folder, server, self._retry_policy(), listener)
+            delivery = Delivery(folder, server, self.retry_policy(), listener)
             await delivery.cancel()
-            await delivery.remove()
+            await delivery.remove(JobEvent.CANCELED)
 
     def scanners(self) -> list[ScannerDescription]:
         return asyncio.run(self._scanners())

@@ -6,12 +6,12 @@ No secret is part of it (passwords, keys and PINs never reach a job).
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 
 import msgspec
 
 from dsm_device.imaging.formats import FORMATS
 from dsm_device.job.outcomes import Outcome
+from dsm_device.job.states import JobEvent, JobState, after
 from dsm_device.wire import xml
 
 FORMAT_VERSION = 1
@@ -22,16 +22,6 @@ MAX_INSTRUCTIONS_OCTETS = 4 * 524_288
 def new_job_id(now: datetime, random: str) -> str:
     """An identifier that starts with the local time, so that jobs sort; ``random`` makes it the only one."""
     return f"{now.astimezone():%Y%m%d-%H%M%S}-{random}"
-
-
-class JobState(StrEnum):
-    """How far a job has come, in the order of a job that goes well; then the one whose scan failed."""
-
-    ACQUIRING = "acquiring"
-    SPOOLED = "spooled"
-    CREATED = "created"
-    ENDED = "ended"
-    FAILED = "failed"
 
 
 class SpooledPage(msgspec.Struct, frozen=True):
@@ -68,6 +58,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     token: str = ""
     error: str = ""
     parameters: tuple[Outcome, ...] = ()
+    #: When nothing more was to be done, and how often the delivery had to begin anew.
+    finished: datetime | None = None
+    retries: int = 0
     version: int = FORMAT_VERSION
 
     @property
@@ -92,13 +85,24 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"page {n} was not left out")
         return self.with_page(msgspec.structs.replace(page, left_out=False))
 
-    def with_state(self, state: JobState, error: str = "") -> Job:
-        return msgspec.structs.replace(self, state=state, error=error)
+    def after(self, event: JobEvent, error: str = "") -> Job:
+        """The job after ``event``, with what failed by it. Raises ``ForbiddenTransition``."""
+        retries = self.retries + (event is JobEvent.POSTPONED)
+        return msgspec.structs.replace(self, state=after(self.state, event), error=error, retries=retries)
+
+    def as_past(self, event: JobEvent, finished: datetime) -> Job:
+        """The job as history shows it, ended by ``event``."""
+        return msgspec.structs.replace(self.after(event), finished=finished)
+
+    @property
+    def bytes(self) -> int:
+        """The size of all pages that are delivered, in octets."""
+        return sum(page.bytes for page in self.kept)
 
     def with_token(self, token: str) -> Job:
         """The job in a new post-scan job: whatever an earlier one had received counts no more."""
         pages = tuple(msgspec.structs.replace(each, sent=False) for each in self.pages)
-        return msgspec.structs.replace(self, token=token, pages=pages, state=JobState.CREATED)
+        return msgspec.structs.replace(self.after(JobEvent.CREATED), token=token, pages=pages)
 
 
 _decoder: msgspec.json.Decoder[Job] = msgspec.json.Decoder(Job)

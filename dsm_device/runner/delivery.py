@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from dsm_device.errors import Cancelled, Recovery, ServerError, ServerFault, SpoolError
-from dsm_device.job.model import JobState, SpooledPage
+from dsm_device.job.model import SpooledPage
+from dsm_device.job.states import JobEvent, JobState
 from dsm_device.spool import JobFolder
 from dsm_device.wire import xml
-from dsm_device.wire.processing import CREATING, DOCUMENTS, JOB_STATUS, JobStatus
+from dsm_device.wire.processing import ABORTED, CANCELED, CREATING, DOCUMENTS, JOB_STATUS, JobStatus
 
+from .event_board import EventSource
 from .events import JobDone, Listener, PageGoing, PageSent, StateChanged, Warned
+from .outcome_words import in_words
 from .parcels import Parcel, is_packed_whole, pack_job, pack_page
 
 if TYPE_CHECKING:
@@ -36,6 +39,10 @@ JOB_TOKEN_NOT_FOUND = "ClientErrorJobTokenNotFound"
 CANCEL_LIMIT_S = 5.0
 #: How long a delivered job waits to hear what the server makes of it.
 STATUS_LIMIT_S = 5.0
+#: And how long somebody who has time does (WS-DSP, without events).
+FOLLOW_UP_LIMIT_S = 30 * 60.0
+FIRST_QUESTION_S = 2.0
+LAST_QUESTION_S = 60.0
 
 T = TypeVar("T")
 
@@ -64,6 +71,17 @@ class _JobLost(Exception):
         self.cause = cause
 
 
+class OutcomeUnknown(ServerError):
+    """Nobody knows whether EndPostScanJob has arrived, so nothing may be repeated without a person."""
+
+
+def _unknown_outcome(why: str) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"the scan server does not say whether it has completed the job ({why})",
+        "ask its administrator whether the document has arrived before you send it again",
+    )
+
+
 class Delivery:
     """One job's way to the server. :meth:`run` may begin before the first page is there."""
 
@@ -76,9 +94,14 @@ class Delivery:
         clock: Callable[[], float] = time.monotonic,
         *,
         in_order: bool = True,
+        events: EventSource | None = None,
+        patient: bool = False,
     ) -> None:
         """``in_order``: pages arrive in the order in which they are to be read, none is left out, and they go out
-        as they come; otherwise when all are there."""
+        as they come; otherwise when all are there. ``patient``: somebody calls :meth:`follow_up` where the server
+        takes its time, so pages are kept until then."""
+        self._events = events
+        self._patient = patient
         self._in_order = in_order
         self._folder = folder
         self._server = server
@@ -103,13 +126,13 @@ class Delivery:
             self._complete = True
             self._arrival.notify_all()
 
-    async def stop(self, running: asyncio.Task[str]) -> None:
+    async def stop(self, running: asyncio.Task[str], limit_s: float = CANCEL_LIMIT_S) -> None:
         """End :meth:`run`, which ``running`` runs, between two steps if that is soon: a post-scan job whose
         creation is broken off could not even be cancelled, for want of its token."""
         async with self._arrival:
             self._stopped = True
             self._arrival.notify_all()
-        await asyncio.wait({running}, timeout=CANCEL_LIMIT_S)
+        await asyncio.wait({running}, timeout=limit_s)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
@@ -127,6 +150,9 @@ class Delivery:
 
     async def _deliver(self) -> str:
         await self._persist(self._server.locate)
+        self._folder.note(JobEvent.LOCATED)
+        if self._events is not None:
+            await self._events.subscribe()
         if not await self._has_something():
             return ""
         for left in reversed(range(MAX_POST_SCAN_JOBS)):
@@ -140,32 +166,98 @@ class Delivery:
                 await self.cancel()
         raise AssertionError("the last turn returns or raises")
 
-    async def finish(self, token: str) -> None:
-        """After :meth:`run`: tell what the server makes of the job, and let its pages go."""
-        pages = len(self._folder.job.kept)
-        status = await self._status(token)
-        if status is not None:
-            reasons = " ".join(reason for reason in status.reasons if reason != "None")
-            self._listener(StateChanged("server", status.state, reasons))
-        await self.remove()
-        self._listener(JobDone(token, pages))
+    async def end_begun(self) -> str:
+        """Go on with a job whose EndPostScanJob may have gone out when its process ended: ask first. Its token."""
+        self._end_in_doubt = True
+        token = self._folder.job.token
+        await self._persist(self._server.locate)
+        await self._end(token)
+        return token
 
-    async def remove(self) -> None:
-        """Delete the job from the spool; a disk that refuses fails nothing any more."""
+    async def finish(self, token: str) -> bool:
+        """Tell what the server makes of the job, and let its pages go; False where it has not decided yet.
+
+        Raises :class:`ServerError` where it could do nothing with them: then they stay in the spool.
+        """
+        pages = len(self._folder.job.kept)
+        status = await self._outcome(token, STATUS_LIMIT_S)
+        if status is not None:
+            self._listener(StateChanged("server", status.state, in_words(status)))
+        if self._patient and (status is None or not status.is_final):
+            self._folder.note(JobEvent.SERVER_WORKS)
+            self._listener(JobDone(token, pages))
+            return False
+        await self._settle(status)
+        self._listener(JobDone(token, pages))
+        return True
+
+    async def finish_ended(self) -> bool:
+        """:meth:`finish` for a job that was told to be done before: somebody patient has only to follow it up."""
+        return False if self._patient else await self.finish(self._folder.job.token)
+
+    async def follow_up(self) -> None:
+        """Wait for what the server makes of a job that was ended, however long; raises as :meth:`finish`."""
+        status = await self._outcome(self._folder.job.token, FOLLOW_UP_LIMIT_S)
+        if status is not None:
+            self._listener(StateChanged("server", status.state, in_words(status)))
+        await self._settle(status)
+
+    async def _settle(self, status: JobStatus | None) -> None:
+        """Put the job away by its outcome. What has reached nobody is kept."""
+        outcome = outcome_of(status)
+        if outcome is JobEvent.SERVER_FAILED and status is not None:
+            error = ServerError(
+                f"the scan server could not process the job: {in_words(status)}",
+                f"once that is put right, `dsm-device jobs retry {self._folder.job.id}` sends the pages again",
+            )
+            await asyncio.to_thread(self._folder.apply, outcome, str(error))
+            raise error
+        await self.remove(outcome)
+
+    async def _outcome(self, token: str, limit_s: float) -> JobStatus | None:
+        """The job's state at the server: its last one, or the one after ``limit_s``. None where it does not say.
+
+        By events where they come, and asked for after 2 s, 4 s and so on up to a minute (WS-DSP, without events).
+        """
+        give_up_s = self._clock() + limit_s
+        wait_s = FIRST_QUESTION_S
+        status = await self._status(token)
+        while status is not None and not status.is_final and (left_s := give_up_s - self._clock()) > 0:
+            heard = await self._hear(token, min(wait_s, left_s))
+            status = heard if heard is not None and heard.is_final else await self._status(token) or heard
+            wait_s = min(2 * wait_s, LAST_QUESTION_S)
+        return status
+
+    async def _hear(self, token: str, wait_s: float) -> JobStatus | None:
+        """An event of the job, waited for so long."""
+        if self._events is not None:
+            return await self._events.next_status(token, wait_s)
+        await self._sleep(wait_s)
+        return None
+
+    async def _has_ended_by_event(self, token: str) -> bool:
+        """The server has forgotten a job that it was to end: only an event can tell that it did."""
+        heard = await self._events.next_status(token, STATUS_LIMIT_S) if self._events is not None else None
+        if heard is None or not heard.is_final:
+            raise _unknown_outcome("it does not know the job any more")
+        return True
+
+    async def remove(self, event: JobEvent) -> None:
+        """Put the job into the history; a disk that refuses fails nothing any more."""
         try:
-            await asyncio.to_thread(self._folder.remove)
+            await asyncio.to_thread(self._folder.remove, event)
         except SpoolError as error:
             self._listener(Warned(str(error)))
 
-    async def cancel(self) -> None:
-        """Cancel the post-scan job, as well as the server allows and without long waits.
+    async def cancel(self, limit_s: float = CANCEL_LIMIT_S) -> None:
+        """Cancel the post-scan job, as well as the server allows within ``limit_s``.
 
         Not if there is none, and not if it has been ended, or nobody knows whether it has.
         """
         token = self._folder.job.token
         if token and not self._ended and not self._end_in_doubt:
             try:
-                await asyncio.wait_for(self._server.cancel_job(token), CANCEL_LIMIT_S)
+                await asyncio.wait_for(self._server.cancel_job(token), limit_s)
             except (ServerError, TimeoutError) as error:
                 why = str(error) or "no answer"
                 self._listener(Warned(f"the post-scan job could not be cancelled at the server ({why})"))
@@ -268,9 +360,10 @@ class Delivery:
                 self._end_in_doubt = error.recovery is Recovery.ASK_FIRST
                 raise
 
+        await asyncio.to_thread(self._folder.apply, JobEvent.END_BEGUN)
         await self._persist(attempt)
         self._ended = True
-        await asyncio.to_thread(self._folder.set_state, JobState.ENDED)
+        await asyncio.to_thread(self._folder.apply, JobEvent.ENDED)
         self._listener(StateChanged("device", JobState.ENDED))
 
     def _accept(self) -> None:
@@ -306,12 +399,8 @@ class Delivery:
             answer = await self._persist(lambda: self._server.job_elements(token, JOB_STATUS))
         except ServerError as error:
             if isinstance(error, ServerFault) and error.subcode == JOB_TOKEN_NOT_FOUND:
-                self._listener(Warned("the scan server has ended the job already and does not say how"))
-                return True
-            raise ServerError(
-                f"the scan server does not say whether it has completed the job ({error.message})",
-                "ask its administrator whether the document has arrived before you send it again",
-            ) from error
+                return await self._has_ended_by_event(token)
+            raise _unknown_outcome(error.message) from error
         self._end_in_doubt = answer.status is None
         return answer.status is not None and answer.status.state != CREATING
 
@@ -361,28 +450,69 @@ class Delivery:
                 return 1
 
 
-async def redeliver(folder: JobFolder, delivery: Delivery) -> None:
-    """Deliver a job all of whose pages are in the spool already; one that has been ended is only put away."""
-    if folder.job.state is JobState.ENDED:
-        await delivery.finish(folder.job.token)
-        return
+async def redeliver(folder: JobFolder, delivery: Delivery) -> bool:
+    """Deliver a job whose pages are all in the spool already; False where :meth:`Delivery.follow_up` is to come.
+
+    One that has been ended is only put away, and one that may have been is asked for. Whatever fails is written
+    into the job, which then waits for another time, or for a person.
+    """
+    if folder.job.state.is_ended:
+        return await delivery.finish_ended()
+    try:
+        token = (
+            await delivery.end_begun() if folder.job.state is JobState.ENDING else await _send(folder, delivery)
+        )
+    except (ServerError, SpoolError) as error:
+        await asyncio.to_thread(note_failure, folder, error)
+        raise
+    return await delivery.finish(token)
+
+
+async def _send(folder: JobFolder, delivery: Delivery) -> str:
     if not folder.job.kept:
-        what = "only blank pages" if folder.job.pages else "no complete page"
-        remedy = f"`dsm-device jobs cancel {folder.job.id}` throws it away"
-        if folder.job.pages:
-            remedy = f"`dsm-device jobs restore {folder.job.id} PAGE...` lets them be sent, {remedy}"
-        raise SpoolError(f"job {folder.job.id} has {what}", remedy)
+        raise _nothing_to_send(folder)
     await delivery.cancel()  # what an earlier attempt left at the server
     await delivery.all_arrived()
     delivering = asyncio.create_task(delivery.run())
     try:
-        token = await asyncio.shield(delivering)
-    except (ServerError, SpoolError) as error:
-        with suppress(SpoolError):
-            await asyncio.to_thread(folder.set_state, JobState.SPOOLED, str(error))
-        raise
+        return await asyncio.shield(delivering)
     except asyncio.CancelledError:
         await delivery.stop(delivering)
         await delivery.cancel()
         raise
-    await delivery.finish(token)
+
+
+def _nothing_to_send(folder: JobFolder) -> SpoolError:
+    what = "only blank pages" if folder.job.pages else "no complete page"
+    remedy = f"`dsm-device jobs cancel {folder.job.id}` throws it away"
+    if folder.job.pages:
+        remedy = f"`dsm-device jobs restore {folder.job.id} PAGE...` lets them be sent, {remedy}"
+    return SpoolError(f"job {folder.job.id} has {what}", remedy)
+
+
+def note_failure(folder: JobFolder, error: ServerError | SpoolError) -> None:
+    """Write into the job why it was not delivered, and whether that may be tried again without a person."""
+    match error:
+        case OutcomeUnknown():
+            event = JobEvent.IN_DOUBT
+        case ServerError():
+            event = JobEvent.POSTPONED
+        case _:
+            event = JobEvent.UNDELIVERABLE
+    with suppress(SpoolError):
+        folder.apply(event, str(error))
+
+
+def outcome_of(status: JobStatus | None) -> JobEvent:
+    """What has become of a job that was ended; one of which nothing is known counts as done: the server has it.
+
+    A server calls a job Completed also where every filter failed: then nobody has got anything (WS-DSP, JobState).
+    """
+    if status is None or not status.is_final:
+        return JobEvent.SERVER_DONE
+    if status.state == CANCELED:
+        return JobEvent.SERVER_CANCELED
+    failed = [each.state == "CompletedWithErrors" for each in status.filters]
+    if status.state == ABORTED or (failed and all(failed)):
+        return JobEvent.SERVER_FAILED
+    return JobEvent.SERVER_DONE_IN_PART if any(failed) else JobEvent.SERVER_DONE

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dsm_device.acquisition.process import Acquisition
 from dsm_device.errors import Cancelled, ScannerError, ServerError, SpoolError
 from dsm_device.hardware import OptionValue
-from dsm_device.job.model import JobState
 from dsm_device.job.plan import Plan
+from dsm_device.job.states import JobEvent, JobState
 from dsm_device.spool import JobFolder, Spool
 
 from .attendant import Attendant
-from .delivery import Delivery, RetryPolicy
+from .delivery import CANCEL_LIMIT_S, Delivery, RetryPolicy, note_failure
+from .event_board import EventSource
 from .events import JobCreated, Listener, StateChanged, Warned
 from .intake import Intake
 from .scan_order import PreparedScan
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from dsm_device.client.scan_server import ScanServer  # httpx takes as long to load as a scanner to open
 
 T = TypeVar("T")
+
+#: How long a device that is being stopped waits for the server, twice at most.
+INTERRUPTED_LIMIT_S = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,13 @@ class PushScan:
         listener: Listener,
         *,
         attendant: Attendant,
+        events: EventSource | None = None,
+        patient: bool = False,
     ) -> None:
+        """``events`` and ``patient`` as for :class:`~.delivery.Delivery`."""
+        self._events = events
+        self._patient = patient
+        self._interrupted = False
         self._acquisition = acquisition
         self._spool = spool
         self._server = server
@@ -68,6 +78,11 @@ class PushScan:
         """The user does not want this job any more."""
         self._cancelled.set()
         self._acquisition.cancel()
+
+    def interrupt(self) -> None:
+        """The device is stopped: scan no further, and keep what there is for the next start."""
+        self._interrupted = True
+        self.cancel()
 
     async def run(self, prepared: PreparedScan, scanner: ScannerChoice) -> None:
         """Raises ``ScannerError``, ``SpoolError``, ``ServerError`` or ``Cancelled``.
@@ -82,24 +97,36 @@ class PushScan:
             plan = prepared.plan(capabilities)
             folder = await asyncio.to_thread(self._spool.create, prepared.job(plan))
             self._listener(JobCreated(folder.job.id, folder.job.process_name, folder.job.parameters))
-            await self._scan(plan, folder)
+            try:
+                await self._scan(plan, folder)
+            finally:
+                folder.release()
 
     async def _scan(self, plan: Plan, folder: JobFolder) -> None:
         # What may still be put in between waits; a post-scan job that was begun would be closed meanwhile.
         in_order = not plan.two_pass and not any(side.treatment.judge_blank for side in plan.sides)
-        delivery = Delivery(folder, self._server, self._retry, self._listener, in_order=in_order)
+        delivery = Delivery(
+            folder,
+            self._server,
+            self._retry,
+            self._listener,
+            in_order=in_order,
+            events=self._events,
+            patient=self._patient,
+        )
         delivering = asyncio.create_task(delivery.run())
         try:
             await self._acquire(plan, folder, delivery)
             token = await self._delivered(delivering)
         except ServerError as error:
-            await asyncio.to_thread(folder.set_state, JobState.SPOOLED, str(error))
+            await asyncio.to_thread(note_failure, folder, error)
             self._listener(Warned(_whereabouts(folder)))
             raise
         except BaseException as error:
             self._acquisition.cancel()  # first of all: no sheet is to move that nobody wants
-            await delivery.stop(delivering)
-            await self._abandon(folder, delivery, error)
+            limit_s = INTERRUPTED_LIMIT_S if self._interrupted else CANCEL_LIMIT_S
+            await delivery.stop(delivering, limit_s)
+            await self._abandon(folder, delivery, error, limit_s)
             raise
         await delivery.finish(token)
 
@@ -115,7 +142,7 @@ class PushScan:
         if not folder.job.pages:
             raise ScannerError("the scanner ended without delivering a page")
         await self._review(folder)
-        await asyncio.to_thread(folder.set_state, JobState.SPOOLED)
+        await asyncio.to_thread(folder.apply, JobEvent.ALL_PAGES_IN)
         self._listener(StateChanged("device", JobState.SPOOLED))
         await delivery.all_arrived()
 
@@ -151,14 +178,18 @@ class PushScan:
         """Wait for the delivery, unless the user cancels first."""
         return await self._until_cancelled(_result(delivering))
 
-    async def _abandon(self, folder: JobFolder, delivery: Delivery, error: BaseException) -> None:
+    async def _abandon(self, folder: JobFolder, delivery: Delivery, error: BaseException, limit_s: float) -> None:
         """Nothing of a job that failed at the scanner is mailed: cancel it at the server, keep its pages here."""
-        await delivery.cancel()
-        if isinstance(error, Cancelled) or not folder.job.pages:
-            await delivery.remove()
+        await delivery.cancel(limit_s)
+        is_cancelled = isinstance(error, Cancelled | asyncio.CancelledError)
+        if is_cancelled and self._interrupted and folder.job.kept:
+            with suppress(SpoolError):
+                await asyncio.to_thread(folder.apply, JobEvent.POSTPONED, "the device was stopped meanwhile")
+        elif is_cancelled or not folder.job.pages:
+            await delivery.remove(JobEvent.CANCELED)
         else:
             with suppress(SpoolError):
-                await asyncio.to_thread(folder.set_state, JobState.FAILED, str(error))
+                await asyncio.to_thread(folder.apply, JobEvent.SCANNER_FAILED, str(error))
             if folder.job.kept:  # of nothing but blank pages the error itself says what to do
                 self._listener(Warned(_whereabouts(folder)))
 

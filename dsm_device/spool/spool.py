@@ -1,4 +1,5 @@
-"""The spool: ``<state_dir>/spool/<job>/`` holds ``job.json`` and one file a page.
+"""The spool: ``<state_dir>/spool/<job>/`` holds ``job.json`` and one file a page, ``<state_dir>/history`` a record
+of each job that is done.
 
 A page is written to a temporary file, synced, renamed and recorded, in this order, and only then counted: what
 ``job.json`` names is complete on disk whatever happens next. All files are readable by this user alone.
@@ -14,18 +15,22 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
 
 from dsm_device.errors import SpoolError
-from dsm_device.job.model import Job, JobState, SpooledPage, decode, encode
+from dsm_device.job.model import Job, SpooledPage, decode, encode
+from dsm_device.job.states import JobEvent
 
 RECORD = "job.json"
 PAGE_FILE = re.compile(r"page-(\d{5,9})\.(?!part$)\w+")
 #: Followed by the process's number.
 _SCRATCH = ".scratch-"
+#: Followed by the identifier of a job that is done: whatever is in such a folder is being deleted.
+_DISCARDED = ".discarded-"
 #: Kept free on the disk beyond the spool's own limit, so that the machine stays usable.
 RESERVE_BYTES = 50_000_000
 #: How far behind a record may be with what the server has confirmed.
@@ -33,11 +38,12 @@ SENT_WRITTEN_EVERY_S = 1.0
 
 
 class Spool:
-    """All job folders below ``state_dir``; at most ``max_bytes`` in them."""
+    """All job folders below ``state_dir``, at most ``max_bytes`` in them; and ``keep_history`` past jobs."""
 
-    def __init__(self, state_dir: Path, max_bytes: int) -> None:
+    def __init__(self, state_dir: Path, max_bytes: int, keep_history: int = 200) -> None:
         self._root = state_dir / "spool"
         self._max_bytes = max_bytes
+        self._history = History(state_dir / "history", keep_history)
 
     def open(self) -> None:
         """Make the folder where it is missing, and find out whether it can be written."""
@@ -45,6 +51,8 @@ class Spool:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             with TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-", dir=self._root):
                 self._remove_old_scratch()
+                for path in self._root.glob(f"{_DISCARDED}*"):
+                    shutil.rmtree(path, ignore_errors=True)
 
     def _remove_old_scratch(self) -> None:
         """Clear away what processes left behind that were killed."""
@@ -64,7 +72,7 @@ class Spool:
         with _translated(path, "cannot be created"):
             path.mkdir(mode=0o700)
         _sync_folder(self._root)
-        folder = JobFolder(path, job)
+        folder = JobFolder(path, job, self._history)
         folder.claim()
         folder.update(lambda _: job)
         return folder
@@ -73,21 +81,34 @@ class Spool:
         """The jobs in the spool, oldest first. Folders without a readable record are left out."""
         for path in self._folders():
             with contextlib.suppress(SpoolError):
-                yield JobFolder(path, _read(path / RECORD))
+                yield JobFolder(path, _read(path / RECORD), self._history)
+
+    def history(self) -> Iterator[Job]:
+        """The jobs that are done, oldest first."""
+        return self._history.jobs()
+
+    def damaged(self) -> Iterator[tuple[str, SpoolError]]:
+        """The jobs whose record cannot be read, with what is wrong; their pages are left alone."""
+        for path in self._folders():
+            try:
+                _read(path / RECORD)
+            except SpoolError as error:
+                yield path.name, error
 
     def find(self, job_id: str) -> JobFolder:
         """The job of that identifier. Raises :class:`SpoolError`."""
         path = self._root / job_id
         if job_id not in (folder.name for folder in self._folders()):
             raise SpoolError(f"there is no job {job_id[:80]!r} in the spool", "`dsm-device jobs` lists them")
-        return JobFolder(path, _read(path / RECORD))
+        return JobFolder(path, _read(path / RECORD), self._history)
 
     def _folders(self) -> list[Path]:
         """Those that have a record."""
         if not self._root.is_dir():
             return []
         with _translated(self._root, "cannot be read"):
-            return sorted(path for path in self._root.iterdir() if (path / RECORD).is_file())
+            folders = (path for path in self._root.iterdir() if not path.name.startswith("."))
+            return sorted(path for path in folders if (path / RECORD).is_file())
 
     def free_bytes(self) -> int:
         """How much may still be written: the lesser of the limit's and the disk's room; negative if over."""
@@ -108,9 +129,10 @@ class JobFolder:
     """One job on disk. ``job`` is what the record says, but for confirmations of the last second. Its methods may
     be called from any thread: pages are committed and confirmed side by side."""
 
-    def __init__(self, path: Path, job: Job) -> None:
+    def __init__(self, path: Path, job: Job, history: History | None = None) -> None:
         self.path = path
         self.job = job
+        self._history = history
         self._lock = threading.Lock()
         self._claim: int | None = None
         self._written_s = 0.0
@@ -147,15 +169,9 @@ class JobFolder:
     def update(self, change: Callable[[Job], Job]) -> None:
         """Replace the record by what ``change`` makes of it, atomically and synced."""
         target = self.path / RECORD
-        temporary = self.path / (RECORD + ".part")
         with self._lock, _translated(target, "cannot be written"):
             job = change(self.job)
-            with open(temporary, "wb", opener=_private) as file:
-                file.write(encode(job))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-            _sync_folder(self.path)
+            _write_synced(target, encode(job))
             self.job = job
             self._written_s = time.monotonic()
 
@@ -188,7 +204,7 @@ class JobFolder:
         def confirm(job: Job) -> Job:
             for page in pages:
                 job = job.with_page(msgspec.structs.replace(page, sent=True))
-            return job
+            return job.after(JobEvent.ACCEPTED)
 
         if time.monotonic() - self._written_s > SENT_WRITTEN_EVERY_S:
             self.update(confirm)
@@ -204,7 +220,7 @@ class JobFolder:
                 job = job.with_page_restored(n)
             return job
 
-        if self.job.state is JobState.ENDED:
+        if self.job.state.is_ended:
             raise SpoolError(f"job {self.job.id} has been delivered", "scan that page by itself")
         try:
             self.update(restore)
@@ -212,20 +228,76 @@ class JobFolder:
             remedy = f"`dsm-device jobs show {self.job.id}` lists the pages that were left out"
             raise SpoolError(f"job {self.job.id}: {error}", remedy) from error
 
-    def set_state(self, state: JobState, error: str = "") -> None:
-        self.update(lambda job: job.with_state(state, error))
+    def apply(self, event: JobEvent, error: str = "") -> None:
+        """Write down what happened to the job. Raises ``ForbiddenTransition`` where it cannot happen to it."""
+        self.update(lambda job: job.after(event, error))
+
+    def note(self, event: JobEvent) -> None:
+        """:meth:`apply` for what a job that is taken up again need not know: written with the next change."""
+        with self._lock:
+            self.job = self.job.after(event)
 
     def set_token(self, token: str) -> None:
         self.update(lambda job: job.with_token(token))
 
-    def remove(self) -> None:
-        """Delete the job with its pages: the record goes first, so that no half of a job is ever found."""
+    def remove(self, event: JobEvent) -> None:
+        """Put the job, ended by ``event``, into the history and delete its pages; no half is ever found."""
+        if self._history is not None:
+            self._history.add(self.job.as_past(event, datetime.now(UTC)))
+        discarded = self.path.with_name(_DISCARDED + self.path.name)
         with _translated(self.path, "cannot be deleted"):
-            (self.path / RECORD).unlink(missing_ok=True)
-            shutil.rmtree(self.path)
+            self.path.rename(discarded)
+            _sync_folder(self.path.parent)
+            shutil.rmtree(discarded)
+        self.release()
+
+    def release(self) -> None:
+        """Let another process, or another task of this one, work on the job."""
         if self._claim is not None:
             os.close(self._claim)
             self._claim = None
+
+
+class History:
+    """A record for each of the newest ``keep`` jobs that are done."""
+
+    def __init__(self, root: Path, keep: int) -> None:
+        self._root = root
+        self._keep = keep
+
+    def add(self, job: Job) -> None:
+        """Keep the record of ``job``, and no more than so many."""
+        if not self._keep:
+            return
+        target = self._root / f"{job.id}.json"
+        with _translated(target, "cannot be written"):
+            self._root.mkdir(mode=0o700, exist_ok=True)
+            _write_synced(target, encode(job))
+            for path in self._paths()[: -self._keep]:
+                path.unlink(missing_ok=True)
+
+    def jobs(self) -> Iterator[Job]:
+        """Oldest first. A record that cannot be read is left out: nothing but a line in a list depends on it."""
+        for path in self._paths():
+            with contextlib.suppress(SpoolError):
+                yield _read(path)
+
+    def _paths(self) -> list[Path]:
+        """By when they were done: the clock of a board without a battery may have stood still in between."""
+        with contextlib.suppress(FileNotFoundError), _translated(self._root, "cannot be read"):
+            return sorted(self._root.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        return []
+
+
+def _write_synced(target: Path, content: bytes) -> None:
+    """Replace ``target``, atomically and synced."""
+    temporary = target.with_name(target.name + ".part")
+    with open(temporary, "wb", opener=_private) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(target)
+    _sync_folder(target.parent)
 
 
 def _read(record: Path) -> Job:

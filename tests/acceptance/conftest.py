@@ -87,9 +87,14 @@ class Desk:
             lines += [f"{json.dumps(key)} = {json.dumps(value)}" for key, value in values.items()]
         self.configuration.write_text("\n".join(lines), "utf-8")
 
+    @property
+    def command(self) -> list[str]:
+        """The device's program with this desk's configuration."""
+        return [DEVICE, "--config", str(self.configuration)]
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [DEVICE, "--config", str(self.configuration), *arguments],
+            [*self.command, *arguments],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -16,8 +16,9 @@ from PIL import Image
 from dsm_device.client.scan_server import ScanServer, ServerOptions
 from dsm_device.client.tls import TlsOptions, client_context
 from dsm_device.errors import ServerError, SpoolError
-from dsm_device.job.model import Job, JobState
-from dsm_device.runner.delivery import SILENCE_LIMIT_S, Delivery, RetryPolicy, redeliver
+from dsm_device.job.model import Job
+from dsm_device.job.states import JobState
+from dsm_device.runner.delivery import SILENCE_LIMIT_S, Delivery, OutcomeUnknown, RetryPolicy, redeliver
 from dsm_device.runner.events import Event, JobDone, PageSent, Warned
 from dsm_device.spool import JobFolder, Spool
 from dsm_sim.peers.scan_server import (
@@ -59,14 +60,18 @@ class Scene:
         self.events.append(event)
         self.on_event(event)
 
-    def deliver(self) -> None:
+    def deliver(self, retry: RetryPolicy = QUICK) -> None:
         async def run() -> None:
             options = ServerOptions(self.server.port)
             context = client_context(TlsOptions(ca_file=str(self.server.ca_file)))
             async with ScanServer(self.folder.job.repository, options, context) as server:
-                await redeliver(self.folder, Delivery(self.folder, server, QUICK, self.listen, self.clock))
+                await redeliver(self.folder, Delivery(self.folder, server, retry, self.listen, self.clock))
 
         asyncio.run(run())
+
+    def cut_off_in(self, state: JobState) -> None:
+        """The record as a device left it that lost its power in that state."""
+        self.folder.update(lambda job: msgspec.structs.replace(job, state=state))
 
     @property
     def states(self) -> list[str]:
@@ -171,15 +176,37 @@ def test_an_end_of_which_nobody_knows_is_not_cancelled(scene):
         assert it.server.report().requests.get("CancelPostScanJob", 0) == 0
 
 
-def test_an_end_whose_job_is_gone_when_asked_counts_as_arrived(scene):
+def test_nobody_knows_what_became_of_a_job_that_is_gone_when_its_end_is_asked_for(scene):
     plan = (
         Fault("EndPostScanJob", None, LoseAnswer()),
         Fault("GetPostScanJobElements", None, AnswerFault("dsp:ClientErrorJobTokenNotFound")),
     )
     with scene(*plan) as it:
+        with pytest.raises(OutcomeUnknown):
+            it.deliver()
+        assert it.states == ["Completed"]
+        assert it.folder.job.state is JobState.UNKNOWN
+        assert it.folder.file(it.folder.job.pages[-1]).exists()  # until a person has asked the administrator
+
+
+def test_an_end_that_had_arrived_when_the_device_was_cut_off_is_not_repeated(scene):
+    with scene(Fault("EndPostScanJob", None, LoseAnswer())) as it:
+        with pytest.raises(ServerError):
+            it.deliver(RetryPolicy(0.01, 0.01, attempts=1))
+        it.cut_off_in(JobState.ENDING)  # as it was when the power failed
         it.deliver()
         assert it.states == ["Completed"]
-        assert it.heard(JobDone)
+        assert not it.folder.path.exists()
+
+
+def test_an_end_that_had_not_arrived_is_sent_in_the_same_job(scene):
+    plan = Fault("EndPostScanJob", 1, AnswerStatus(503)), Fault("CancelPostScanJob", 1, AnswerStatus(503))
+    with scene(*plan) as it:
+        with pytest.raises(ServerError):
+            it.deliver(RetryPolicy(0.01, 0.01, attempts=1))
+        it.cut_off_in(JobState.ENDING)
+        it.deliver()
+        assert it.states == ["Completed"]
 
 
 def test_what_an_earlier_attempt_left_at_the_server_is_cancelled_first(scene):
@@ -211,7 +238,7 @@ def test_a_job_without_a_page_is_not_called_delivered(scene):
 def test_a_job_that_was_ended_before_a_power_cut_is_not_sent_again(scene):
     with scene() as it:
         it.folder.set_token("a token of yesterday")
-        it.folder.set_state(JobState.ENDED)
+        it.cut_off_in(JobState.ENDED)
         it.deliver()
         assert it.states == []
         assert it.heard(JobDone)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from dsm_device.errors import SpoolError
-from dsm_device.job.model import Job, JobState
+from dsm_device.job.model import Job
+from dsm_device.job.states import JobEvent, JobState
 from dsm_device.spool import JobFolder, Spool
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -67,9 +68,10 @@ def test_a_page_that_was_not_committed_is_not_counted(spool: Spool, folder: JobF
 def test_pages_keep_their_order_and_their_confirmation(spool: Spool, folder: JobFolder):
     second = folder.commit_page(2, acquired(folder, 2, b"2"), ".png")
     folder.commit_page(1, acquired(folder, 1, b"1"), ".png")
+    folder.set_token("first")
     folder.mark_sent([second])
     assert folder.job.sent == 1
-    folder.set_state(JobState.SPOOLED)  # what was confirmed is written with the next change
+    folder.apply(JobEvent.ALL_PAGES_IN)  # what was confirmed is written with the next change
     pages = spool.find(folder.job.id).job.pages
     assert [(page.n, page.sent) for page in pages] == [(1, False), (2, True)]
 
@@ -78,6 +80,7 @@ def test_a_confirmation_is_written_by_itself_when_nothing_else_was_for_a_second(
     spool: Spool, folder: JobFolder, monkeypatch: pytest.MonkeyPatch
 ):
     page = folder.commit_page(1, acquired(folder, 1, b"1"), ".png")
+    folder.set_token("first")
     monkeypatch.setattr("dsm_device.spool.spool.SENT_WRITTEN_EVERY_S", 0)
     folder.mark_sent([page])
     assert spool.find(folder.job.id).job.sent == 1
@@ -85,13 +88,17 @@ def test_a_confirmation_is_written_by_itself_when_nothing_else_was_for_a_second(
 
 def test_a_blank_page_of_a_delivered_job_cannot_be_put_back(folder: JobFolder):
     folder.commit_page(1, acquired(folder, 1, b"1"), ".png", left_out=True)
-    folder.set_state(JobState.ENDED)
+    folder.set_token("first")
+    for event in (JobEvent.ACCEPTED, JobEvent.END_BEGUN, JobEvent.ENDED):
+        folder.apply(event)
     with pytest.raises(SpoolError, match="has been delivered"):
         folder.restore_pages([1])
 
 
 def test_a_new_token_forgets_what_the_old_post_scan_job_had(folder: JobFolder):
-    folder.mark_sent([folder.commit_page(1, acquired(folder, 1, b"1"), ".png")])
+    page = folder.commit_page(1, acquired(folder, 1, b"1"), ".png")
+    folder.set_token("first")
+    folder.mark_sent([page])
     folder.set_token("second")
     assert folder.job.sent == 0
     assert folder.job.state is JobState.CREATED
@@ -99,10 +106,11 @@ def test_a_new_token_forgets_what_the_old_post_scan_job_had(folder: JobFolder):
 
 def test_pages_are_committed_and_confirmed_side_by_side(spool: Spool, folder: JobFolder):
     first = folder.commit_page(1, acquired(folder, 1, b"1"), ".png")
+    folder.set_token("first")
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda n: folder.commit_page(n, acquired(folder, n, b"x"), ".png"), range(2, 30)))
         threads.submit(folder.mark_sent, [first]).result()
-    folder.set_state(JobState.SPOOLED)
+    folder.apply(JobEvent.ALL_PAGES_IN)
     pages = spool.find(folder.job.id).job.pages
     assert [page.n for page in pages] == list(range(1, 30))
     assert pages[0].sent
@@ -116,9 +124,42 @@ def test_only_the_owner_can_read_it(spool: Spool, folder: JobFolder, tmp_path: P
 
 def test_a_removed_job_is_gone(spool: Spool, folder: JobFolder):
     folder.commit_page(1, acquired(folder, 1, b"1"), ".png")
-    folder.remove()
+    folder.remove(JobEvent.CANCELED)
     assert list(spool.jobs()) == []
     assert not folder.path.exists()
+
+
+def test_what_is_done_is_history(spool: Spool, folder: JobFolder):
+    folder.commit_page(1, acquired(folder, 1, b"12345"), ".png")
+    folder.remove(JobEvent.CANCELED)
+    (past,) = spool.history()
+    assert (past.id, past.state, past.bytes) == (folder.job.id, JobState.CANCELED, 5)
+    assert past.finished is not None
+
+
+def test_only_the_newest_history_is_kept(tmp_path: Path):
+    spool = Spool(tmp_path / "state", 1_000_000, keep_history=2)
+    spool.open()
+    for number in range(4):
+        spool.create(a_job(f"job-{number}")).remove(JobEvent.CANCELED)
+    assert [job.id for job in spool.history()] == ["job-2", "job-3"]
+
+
+def test_a_deletion_that_was_cut_off_is_finished(spool: Spool, folder: JobFolder):
+    folder.commit_page(1, acquired(folder, 1, b"1"), ".png")
+    discarded = folder.path.rename(folder.path.with_name(".discarded-" + folder.path.name))
+    assert list(spool.jobs()) == []
+    spool.open()
+    assert not discarded.exists()
+
+
+def test_a_damaged_record_is_reported_and_its_pages_are_left_alone(spool: Spool, folder: JobFolder):
+    page = folder.commit_page(1, acquired(folder, 1, b"1"), ".png")
+    (folder.path / "job.json").write_bytes(b"{")
+    ((name, error),) = spool.damaged()
+    assert name == folder.job.id and "saved by hand" in str(error)
+    spool.open()
+    assert folder.file(page).exists()
 
 
 def test_jobs_are_listed_oldest_first_and_a_damaged_one_hides_no_other(spool: Spool):
@@ -171,7 +212,7 @@ def test_room_is_looked_at_while_records_are_replaced(spool: Spool, folder: JobF
 
     def replace_records() -> None:
         while not done.is_set():
-            folder.set_state(JobState.SPOOLED)
+            folder.apply(JobEvent.ALL_PAGES_IN)
 
     with ThreadPoolExecutor(1) as thread:
         writer = thread.submit(replace_records)
