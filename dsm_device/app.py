@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -16,13 +16,12 @@ from dsm_device.directory.port import Directory, ProcessEntry, User
 from dsm_device.errors import Cancelled, ConfigurationError, ScannerError
 from dsm_device.hardware import InputSource, ScannerInfo, SourceCapabilities
 from dsm_device.job.habits import Habits
-from dsm_device.job.model import Job
-from dsm_device.job.outcomes import Outcome
 from dsm_device.job.states import JobEvent
 from dsm_device.runner.attendant import Attendant
 from dsm_device.runner.delivery import Delivery, RetryPolicy, redeliver
 from dsm_device.runner.doctor import Check, Doctor, run
 from dsm_device.runner.events import Listener
+from dsm_device.runner.job_list import JobDescription, JobDetails, details, listed
 from dsm_device.runner.scan import PushScan, ScannerChoice
 from dsm_device.runner.scan_order import ScanOrder, prepare
 from dsm_device.settings import Settings
@@ -68,41 +67,6 @@ class ScannerDescription:
     sources: tuple[InputSource, ...] = ()
     capabilities: tuple[SourceDescription, ...] = ()
     error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class JobDescription:
-    """A job in the spool; ``created`` is ISO 8601."""
-
-    id: str
-    process: str
-    user: str
-    state: str
-    pages: int
-    sent: int
-    created: str
-    error: str
-
-    @classmethod
-    def of(cls, job: Job) -> JobDescription:
-        created = job.created.astimezone().isoformat(timespec="seconds")
-        return cls(job.id, job.process_name, job.user, job.state, len(job.kept), job.sent, created, job.error)
-
-
-@dataclass(frozen=True, slots=True)
-class JobDetails(JobDescription):
-    """One job with all that is known of it: ``left_out`` are its blank pages, ``final_parameters`` what became of
-    each element of the ticket (WS-Scan, DocumentFinalParameters)."""
-
-    format: str = ""
-    left_out: tuple[int, ...] = ()
-    final_parameters: tuple[Outcome, ...] = ()
-
-    @classmethod
-    def of(cls, job: Job) -> JobDetails:
-        short = asdict(JobDescription.of(job))
-        left_out = tuple(page.n for page in job.pages if page.left_out)
-        return cls(**short, format=job.format, left_out=left_out, final_parameters=job.parameters)
 
 
 class Device:
@@ -183,11 +147,10 @@ class Device:
 
     def jobs(self) -> list[JobDescription]:
         """What lies in the spool, oldest first."""
-        jobs = sorted((folder.job for folder in self._spool_to_read().jobs()), key=lambda job: job.created)
-        return [JobDescription.of(job) for job in jobs]
+        return listed(self._spool_to_read())
 
     def job(self, job_id: str) -> JobDetails:
-        return JobDetails.of(self._spool_to_read().find(job_id).job)
+        return details(self._spool_to_read(), job_id)
 
     def restore_pages(self, job_id: str, pages: Sequence[int]) -> None:
         """Let blank pages that were left out be part of the job again, from its next delivery on."""

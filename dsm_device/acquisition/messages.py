@@ -13,6 +13,7 @@ import msgspec
 from dsm_device import errors
 from dsm_device.hardware import Capabilities, Frame, OptionValue, ScannerInfo, ScanSettings
 from dsm_device.imaging.formats import PageSpec
+from dsm_device.job.page_times import PageTimes as PageTimes  # noqa: PLC0414 - a part of its messages
 
 # ----------------------------------------------------------------------------------- to the worker
 
@@ -76,14 +77,6 @@ class Encoding(msgspec.Struct, frozen=True, tag=True):
     """Image ``n`` has been acquired whole and is being written; sent now and then where that takes long."""
 
     n: int
-
-
-class PageTimes(msgspec.Struct, frozen=True):
-    """When an image began, was in, and was encoded: seconds of CLOCK_MONOTONIC, alike in all processes."""
-
-    began_s: float
-    acquired_s: float
-    encoded_s: float
 
 
 class PageAcquired(msgspec.Struct, frozen=True, tag=True):

@@ -7,7 +7,8 @@ import re
 import sys
 from collections.abc import Collection, Sequence
 
-from dsm_device.runner.attendant import Attendant, Nobody
+from dsm_device.errors import ScannerError
+from dsm_device.runner.attendant import Attendant, Choice, Nobody
 
 from .output import say
 
@@ -27,6 +28,18 @@ class AtTerminal:
             if wanted is not None and wanted <= set(pages):
                 return wanted
             say(f"Only {listed} can be chosen.", sys.stderr)
+
+    async def obstacle(self, error: ScannerError, pages: int) -> Choice:
+        so_far = "1 page" if pages == 1 else f"{pages} pages"
+        question = f"{error}. Enter to go on after {so_far}, f to finish with them, g to give up: "
+        choices = {"": Choice.GO_ON, "f": Choice.FINISH, "g": Choice.GIVE_UP}
+        while True:
+            line = await self._ask(question)
+            if not line:  # the end of input: nobody is there any more
+                return Choice.GIVE_UP
+            if (choice := choices.get(line.strip().lower())) is not None:
+                return choice
+            say("Only Enter, f and g can be chosen.", sys.stderr)
 
     async def _ask(self, question: str) -> str:
         """A line, "" at the end of input. By the event loop: a thread would hold up the end of a cancelled job."""

@@ -7,13 +7,11 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol, TextIO
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from dsm_device.app import JobDetails
 from dsm_device.errors import DsmError
-from dsm_device.job.outcomes import Outcome
-from dsm_device.runner.doctor import Check
+from dsm_device.job.outcome import Outcome
 from dsm_device.runner.events import (
     Event,
     JobCreated,
@@ -26,6 +24,10 @@ from dsm_device.runner.events import (
     StateChanged,
     Warned,
 )
+from dsm_device.runner.job_list import JobDetails
+
+if TYPE_CHECKING:  # it loads the whole device
+    from dsm_device.runner.doctor import Check
 
 REDRAW_INTERVAL_S = 0.1
 
@@ -57,36 +59,55 @@ class JsonLines:
 
     def show(self, event: Event) -> None:
         self._people.show(event)
-        match event:
-            case JobCreated():
-                final = [_parameter(each) for each in event.parameters]
-                self._line("created", job=event.job, process=event.process, final_parameters=final)
-            case PageSpooled():
-                self._line("page", n=event.n, bytes=event.bytes, format=event.format)
-            case PageLeftOut():
-                self._line("left_out", n=event.n, bytes=event.bytes)
-            case PageSent():
-                self._line("sent", n=event.n)
-            case StateChanged():
-                self._line("state", source=event.source, state=event.state, detail=event.detail)
-            case JobDone():
-                self._line("done", job_token=event.job_token, pages=event.pages)
-            case _:
-                pass
+        if fields := _as_fields(event):
+            _print_line(fields)
 
     def failed(self, error: DsmError) -> None:
         self._people.failed(error)
-        self._line(
-            "failed",
-            code=error.exit_code,
-            message=str(error),
-            error=type(error).__name__,
-            remedy=error.remedy,
-        )
+        fields = {
+            "event": "failed",
+            "code": error.exit_code,
+            "message": str(error),
+            "error": type(error).__name__,
+            "remedy": error.remedy,
+        }
+        _print_line(fields)
 
-    @staticmethod
-    def _line(event: str, **fields: object) -> None:
-        say(json.dumps({"event": event, **fields}, ensure_ascii=False))
+
+def _as_fields(event: Event) -> dict[str, object]:
+    """What scripts are told of an event; empty where nothing."""
+    match event:
+        case JobCreated():
+            final = [_parameter(each) for each in event.parameters]
+            return {"event": "created", "job": event.job, "process": event.process, "final_parameters": final}
+        case PageSpooled():
+            return {"event": "page", "n": event.n, "bytes": event.bytes, "format": event.format}
+        case PageLeftOut():
+            return {"event": "left_out", "n": event.n, "bytes": event.bytes}
+        case PageSent():
+            return {"event": "sent", "n": event.n}
+        case StateChanged():
+            return {"event": "state", "source": event.source, "state": event.state, "detail": event.detail}
+        case JobDone():
+            return {"event": "done", "job_token": event.job_token, "pages": event.pages}
+        case _:
+            return {}
+
+
+def _print_line(fields: Mapping[str, object]) -> None:
+    say(json.dumps(fields, ensure_ascii=False))
+
+
+def agent_output(as_json: bool) -> Callable[[str, Event], None]:
+    """Shows the events of all jobs: lines for people begin with the job, those for scripts have it as ``job``."""
+
+    def show(job: str, event: Event) -> None:
+        for line in _in_words(event).splitlines():
+            say(f"{job}: {line}" if job else line, sys.stderr)
+        if as_json and (fields := _as_fields(event)):
+            _print_line({**fields, "job": job})
+
+    return show
 
 
 class PlainLines:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from pathlib import Path
 
@@ -36,7 +35,7 @@ class Trace:
         self._output.show(event)
 
     def _write(self, event: Event) -> None:
-        fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+        fields = {name: getattr(event, name) for name in event.__struct_fields__}
         entry = {"at_s": time.monotonic(), "event": type(event).__name__, **fields}
         try:
             self._file.write(msgspec.json.encode(entry, enc_hook=str) + b"\n")

@@ -7,38 +7,13 @@ it replaces what was asked for, ``UsedDefault`` where nothing was asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from dsm_device.errors import TicketRefused
 from dsm_device.hardware import Size
+from dsm_device.job.outcome import Outcome as Outcome  # noqa: PLC0414 - what this is about
 from dsm_device.wire.ticket import Resolution, Scaling, Setting
 
 Stated = int | str | bool | Size | Resolution | Scaling
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One element (path as in ``--set``). ``asked`` is None where the ticket says nothing, ``used`` where the
-    setting is not applied at all; ``reason`` says why the two differ."""
-
-    element: str
-    asked: str | None
-    used: str | None
-    reason: str = ""
-
-    @property
-    def used_default(self) -> bool:
-        return self.asked is None
-
-    @property
-    def override(self) -> bool:
-        return self.asked is not None and self.asked != self.used
-
-    def __str__(self) -> str:
-        if not self.override:
-            return f"{self.element}: {self.used}"
-        used = "not applied" if self.used is None else f"used {self.used}"
-        return f"{self.element}: asked {self.asked}, {used}: {self.reason}"
 
 
 class Ledger:

@@ -1,17 +1,20 @@
-"""What happens in a push scan, told to whoever watches: a terminal, a script, later the panel and the console."""
+"""What happens in a push scan, told to whoever watches: a terminal, a script, later the panel and the console.
+
+They travel as JSON between the agent and its clients, hence their types; each has its class's name as its tag.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
-from dsm_device.acquisition.messages import PageTimes
-from dsm_device.job.outcomes import Outcome
+import msgspec
+
+from dsm_device.job.outcome import Outcome
+from dsm_device.job.page_times import PageTimes
 
 
-@dataclass(frozen=True, slots=True)
-class JobCreated:
+class JobCreated(msgspec.Struct, frozen=True, tag=True):
     """``parameters`` is what becomes of each setting of the ticket (WS-Scan, DocumentFinalParameters)."""
 
     job: str
@@ -24,8 +27,7 @@ class JobCreated:
         return tuple(outcome for outcome in self.parameters if outcome.override)
 
 
-@dataclass(frozen=True, slots=True)
-class PageArriving:
+class PageArriving(msgspec.Struct, frozen=True, tag=True):
     """``rows`` of ``of_rows`` lines of image ``n`` are in; ``of_rows`` is None where nobody knows."""
 
     n: int
@@ -33,8 +35,7 @@ class PageArriving:
     of_rows: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class PageSpooled:
+class PageSpooled(msgspec.Struct, frozen=True, tag=True):
     """Image ``n`` is safe on disk. ``times`` tells how it came there."""
 
     n: int
@@ -43,16 +44,14 @@ class PageSpooled:
     times: PageTimes
 
 
-@dataclass(frozen=True, slots=True)
-class PageLeftOut:
+class PageLeftOut(msgspec.Struct, frozen=True, tag=True):
     """Nothing is on image ``n``: it is kept in the spool and not delivered."""
 
     n: int
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class PageGoing:
+class PageGoing(msgspec.Struct, frozen=True, tag=True):
     """``bytes`` of ``of_bytes`` octets have gone out, of image ``n`` or of the document of ``n`` to ``last``."""
 
     n: int
@@ -61,29 +60,25 @@ class PageGoing:
     last: int
 
 
-@dataclass(frozen=True, slots=True)
-class PageSent:
+class PageSent(msgspec.Struct, frozen=True, tag=True):
     """The server has confirmed image ``n``."""
 
     n: int
 
 
-@dataclass(frozen=True, slots=True)
-class StateChanged:
+class StateChanged(msgspec.Struct, frozen=True, tag=True):
     source: Literal["device", "server"]
     state: str
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Warned:
+class Warned(msgspec.Struct, frozen=True, tag=True):
     """Something that a person should know and that stops nothing."""
 
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class JobDone:
+class JobDone(msgspec.Struct, frozen=True, tag=True):
     job_token: str
     pages: int
 

@@ -18,16 +18,7 @@ from dsm_device.wire.scan_process import ScanProcess, with_added_addresses
 from dsm_device.wire.ticket import ScanTicket
 from dsm_device.wire.ticket_overrides import with_overrides
 
-
-@dataclass(frozen=True, slots=True)
-class ScanOrder:
-    """What the user asks for: a process by identifier or name, who they are ("" = the configured user), ticket
-    elements as ``ELEMENT=VALUE``, and further e-mail addresses."""
-
-    process: str
-    user: str = ""
-    settings: tuple[str, ...] = ()
-    addresses: tuple[str, ...] = ()
+from .order import ScanOrder as ScanOrder  # noqa: PLC0414 - what this is about
 
 
 @dataclass(frozen=True, slots=True)
