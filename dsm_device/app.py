@@ -22,8 +22,9 @@ from dsm_device.runner.delivery import Delivery, RetryPolicy, redeliver
 from dsm_device.runner.doctor import Check, Doctor, run
 from dsm_device.runner.events import Listener
 from dsm_device.runner.job_list import JobDescription, JobDetails, details, listed
-from dsm_device.runner.scan import PushScan, ScannerChoice
+from dsm_device.runner.scan import PushScan
 from dsm_device.runner.scan_order import ScanOrder, prepare
+from dsm_device.runner.scanner_keeper import ScannerChoice, ScannerKeeper
 from dsm_device.settings import Settings
 from dsm_device.spool import Spool
 
@@ -137,13 +138,14 @@ class Device:
 
     async def _scan(self, order: ScanOrder, listener: Listener, attendant: Attendant) -> None:
         # The acquisition process comes first: it starts up while everything else is read.
-        async with Acquisition() as acquisition:
+        async with ScannerKeeper(self._scanner_choice(), self._settings.device.state_dir, warm_s=0) as keeper:
+            await keeper.prepare()
             prepared = prepare(order, self.directory(order.user), self.habits())
             spool = self.spool()
             async with self.scan_server(str(prepared.process.repository)) as server:
-                scan = PushScan(acquisition, spool, server, self.retry_policy(), listener, attendant=attendant)
+                scan = PushScan(keeper, spool, server, self.retry_policy(), listener, attendant=attendant)
                 _on_signals(scan.cancel)
-                await scan.run(prepared, self._scanner_choice())
+                await scan.run(prepared)
 
     def jobs(self) -> list[JobDescription]:
         """What lies in the spool, oldest first."""

@@ -104,12 +104,16 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class ScannerInfo:
-    """One device as the driver lists it; ``device`` is the name by which it is opened."""
+    """One device as the driver lists it; ``device`` is the name by which it is opened.
+
+    ``serial`` is its serial number where the driver learns it, if only when the device is open, else "".
+    """
 
     device: str
     vendor: str
     model: str
     kind: str = ""
+    serial: str = ""
 
 
 @dataclass(frozen=True, slots=True)

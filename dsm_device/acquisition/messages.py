@@ -25,7 +25,7 @@ class ListScanners(msgspec.Struct, frozen=True, tag=True):
 
 
 class Open(msgspec.Struct, frozen=True, tag=True):
-    """Open a scanner; answered by :class:`Opened` or :class:`Failed`."""
+    """Open a scanner; answered by :class:`Opened` or :class:`Failed`. One that is open is released first."""
 
     driver: str
     device: str
@@ -36,8 +36,11 @@ class Open(msgspec.Struct, frozen=True, tag=True):
 class Scan(msgspec.Struct, frozen=True, tag=True):
     """Acquire images into ``folder``; answered by page messages and one :class:`Finished` or :class:`Failed`.
 
-    ``sides`` are taken in turn: one for all images, or the front's and the back's.
+    ``number`` is greater than that of any scan before. ``sides`` are taken in turn: one for all images, or the
+    front's and the back's.
     """
+
+    number: int
 
     settings: ScanSettings
     sides: tuple[PageSpec, ...]
@@ -45,7 +48,12 @@ class Scan(msgspec.Struct, frozen=True, tag=True):
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True):
-    """Stop as soon as possible; ends in ``Failed`` with ``Cancelled`` unless the last page was already in."""
+    """Stop scan ``number`` as soon as possible; ends in ``Failed`` with ``Cancelled`` unless all pages were in.
+
+    Later scans are not affected, also where this comes after the end of the one that it means.
+    """
+
+    number: int
 
 
 # --------------------------------------------------------------------------------- from the worker

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
 
-from dsm_device.errors import Cancelled, DriverError, ScannerCrashed, ScannerError, ScannerHung
+from dsm_device.errors import Cancelled, DriverError, ScannerCrashed, ScannerError, ScannerHung, SpoolError
 from dsm_device.hardware import Capabilities, OptionValue, ScannerInfo, ScanSettings
 from dsm_device.imaging.formats import PageSpec
 
@@ -76,6 +76,9 @@ class Acquisition:
         self._doing = "starting"
         self._last_words: deque[str] = deque(maxlen=STDERR_LINES)
         self._cancel_limit: asyncio.TimerHandle | None = None
+        self._is_cancelled = False
+        self._number = 0
+        self._is_scanning = False
 
     async def __aenter__(self) -> Self:
         ours, theirs = socket.socketpair()
@@ -111,8 +114,7 @@ class Acquisition:
         try:
             await self._exit_code()
         finally:
-            if self._cancel_limit is not None:
-                self._cancel_limit.cancel()
+            self._disarm()
             self._kill_group()
             await self._hear_last_words()
             with suppress(OSError):
@@ -123,6 +125,11 @@ class Acquisition:
         """Process id of the acquisition process, which leads a process group of its own."""
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is there, as far as is known."""
+        return self._process.returncode is None
+
     async def scanners(self, driver: str) -> tuple[ScannerInfo, ...]:
         """The devices that ``driver`` finds."""
         self._send(ListScanners(driver), "looking for scanners")
@@ -131,7 +138,7 @@ class Acquisition:
     async def open(
         self, driver: str, device: str, options: Mapping[str, OptionValue], scratch: Path
     ) -> Capabilities:
-        """Open a scanner and read what it can do."""
+        """Open a scanner and read what it can do; one that was open is released first."""
         self._send(Open(driver, device, dict(options), scratch), f"opening the scanner {device}".rstrip())
         return (await self._expect(Opened, self._limits.open_s)).capabilities
 
@@ -142,7 +149,11 @@ class Acquisition:
 
         ``sides``: what becomes of all images, or of fronts and backs in turn. May be called again.
         """
-        self._send(Scan(settings, sides, folder), "starting the first page")
+        if self._is_cancelled:
+            raise Cancelled("the scan was cancelled")
+        self._number += 1
+        self._send(Scan(self._number, settings, sides, folder), "starting the first page")
+        self._is_scanning = True
         limit_s = self._limits.page_s
         while not isinstance(report := await self._receive(limit_s), Finished):
             match report:
@@ -160,11 +171,45 @@ class Acquisition:
             yield report
 
     def cancel(self) -> None:
-        """Stop the scan: :meth:`scan` then raises ``Cancelled``, at the latest after ``limits.cancel_s``."""
-        if self._cancel_limit is None:
-            self._writer.write(encode(Cancel()))
-            loop = asyncio.get_running_loop()
-            self._cancel_limit = loop.call_later(self._limits.cancel_s, self._kill_group)
+        """Stop the scan: :meth:`scan` then raises ``Cancelled``, at the latest after ``limits.cancel_s``.
+
+        So does every later one, until :meth:`reset`.
+        """
+        if self._is_cancelled:
+            return
+        self._is_cancelled = True
+        if self._is_scanning:
+            self._writer.write(encode(Cancel(self._number)))
+        loop = asyncio.get_running_loop()
+        self._cancel_limit = loop.call_later(self._limits.cancel_s, self._kill_group)
+
+    async def reset(self) -> None:
+        """Be ready for another job: what was cancelled is past, a scan that was left alone is cancelled first.
+
+        Raises ``ScannerError`` where the process is of no use any more.
+        """
+        try:
+            if self._is_scanning:
+                self.cancel()
+                await self._drain()
+        finally:
+            self._disarm()
+        self._is_cancelled = False
+        if not self.is_running:
+            raise await self._crashed()
+
+    async def _drain(self) -> None:
+        try:
+            while self._is_scanning:
+                await self._receive(self._limits.cancel_s)
+        except (ScannerError, SpoolError, Cancelled):
+            if self._is_scanning:  # no answer of the scan's, but the end of the process
+                raise
+
+    def _disarm(self) -> None:
+        if self._cancel_limit is not None:
+            self._cancel_limit.cancel()
+            self._cancel_limit = None
 
     # --------------------------------------------------------------------------------------- channel
 
@@ -195,6 +240,8 @@ class Acquisition:
         except ProtocolBreach as breach:
             await self._kill()
             raise ScannerCrashed(f"the scanner's driver garbled its report while {self._doing}") from breach
+        if isinstance(report, Failed | Finished):
+            self._is_scanning = False
         if isinstance(report, Failed):
             raise raised(report)
         return report
@@ -203,7 +250,7 @@ class Acquisition:
         code = await self._exit_code()
         self._kill_group()
         await self._hear_last_words()
-        if self._cancel_limit is not None:
+        if self._is_cancelled:
             return Cancelled("the scan was cancelled")
         how = f"signal {_SIGNALS.get(-code, -code)}" if code < 0 else f"exit status {code}"
         words = f"; its last words: {self._last_words[-1]}" if self._last_words else ""

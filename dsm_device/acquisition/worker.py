@@ -80,24 +80,28 @@ class Worker:
         self._commands: queue.Queue[Command | None] = queue.Queue()
         self._driver: Driver | None = None
         self._scanner: Scanner | None = None
-        self._cancelled = threading.Event()
+        self._scanning = 0
+        self._cancelled = 0
         self._encoding_due_s = 0.0
 
     def obey(self, command: Command) -> None:
         """Called by the thread that reads the socket."""
         if isinstance(command, Cancel):
-            self.cancel()
+            self.cancel(command.number)
         else:
             self._commands.put(command)
 
-    def cancel(self) -> None:
-        self._cancelled.set()
-        if (scanner := self._scanner) is not None:
+    def cancel(self, number: int) -> None:
+        """Cancel the scan of that number, or do nothing if it is over; in the thread that reads the socket."""
+        self._cancelled = max(self._cancelled, number)
+        # A scan that begins right now sees the mark; the driver does not mind a cancel between two of them.
+        if self._scanning <= number and (scanner := self._scanner) is not None:
             scanner.cancel()
 
     def stop(self) -> None:
-        """Let :meth:`run` end after the command at hand."""
+        """Let :meth:`run` end with the command at hand; a scan is cancelled."""
         self._commands.put(None)
+        self.cancel(sys.maxsize)
 
     def run(self) -> None:
         """The scanner's thread."""
@@ -127,6 +131,9 @@ class Worker:
 
     def _open(self, command: Open) -> None:
         driver = self._load(command.driver)
+        if self._scanner is not None:
+            self._scanner.close()
+            self._scanner = None
         self._scanner = driver.open(command.device, command.options, command.scratch)
         self._channel.send(Opened(self._scanner.capabilities()))
 
@@ -134,6 +141,7 @@ class Worker:
         scanner = self._scanner
         if scanner is None:
             raise DriverError("no scanner is open")
+        self._scanning = command.number
         images = 0
         with PageFlow(
             command.sides, command.folder, self._channel.send, self._tell_encoding, scanner.cancel
@@ -163,7 +171,7 @@ class Worker:
             self._encoding_due_s = time.monotonic() + PROGRESS_INTERVAL_S
 
     def _raise_if_cancelled(self) -> None:
-        if self._cancelled.is_set():
+        if self._scanning <= self._cancelled:
             raise Cancelled("the scan was cancelled")
 
 
@@ -175,7 +183,6 @@ def _serve(connection: socket.socket) -> None:
         for line in lines:
             worker.obey(decode_command(line))
     worker.stop()
-    worker.cancel()
     scanner_thread.join(RELEASE_LIMIT_S)
     if scanner_thread.is_alive():
         os._exit(1)  # it hangs in the backend, and so would anything that libsane does at exit

@@ -22,7 +22,7 @@ from dsm_device.imaging.available import written_formats
 from dsm_device.imaging.formats import FORMATS
 from dsm_device.spool import Spool
 
-from .scan import ScannerChoice
+from .scanner_keeper import ScannerChoice
 
 if TYPE_CHECKING:
     from dsm_device.client.scan_server import ScanServer  # httpx takes as long to load as a scanner to open

@@ -3,18 +3,73 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
 
 from dsm_device.acquisition.messages import PageAcquired, PageStarted, Progress
-from dsm_device.acquisition.process import Acquisition
-from dsm_device.hardware import ScanSettings
+from dsm_device.acquisition.process import PageReport
+from dsm_device.errors import ScannerCoverOpen, ScannerError, ScannerJammed, ScannerNoDocuments
+from dsm_device.hardware import InputSource, ScanSettings
 from dsm_device.imaging.formats import FORMATS, PageSpec
+from dsm_device.job.model import JobState
 from dsm_device.spool import JobFolder, Spool
 
-from .events import Listener, PageArriving, PageLeftOut, PageSpooled, Warned
+from .attendant import Attendant, Choice
+from .events import Listener, PageArriving, PageLeftOut, PageSpooled, StateChanged, Warned
 
 #: Which page of the job an image of the scanner is, both counted from 1; None: one that nobody wants.
 Numbering = Callable[[int], int | None]
+#: So long it is tried to go on without a page.
+PATIENCE_S: Final = 600.0
+#: The device's state meanwhile.
+WAITING: Final = "waiting"
+#: What a person can clear in the middle of a stack, so that the next sheet can be scanned.
+OBSTACLES = (ScannerJammed, ScannerCoverOpen)
+
+_T = TypeVar("_T")
+
+
+class UntilCancelled(Protocol):
+    """Gives what the coroutine gives; raises ``Cancelled`` if the user cancels first."""
+
+    def __call__(self, waiting: Coroutine[Any, Any, _T], /) -> Coroutine[Any, Any, _T]: ...
+
+
+class ImageSource(Protocol):
+    """Where images come from: :meth:`~.scanner_keeper.Lent.scan`."""
+
+    def scan(
+        self, settings: ScanSettings, sides: tuple[PageSpec, ...], folder: Path
+    ) -> AsyncGenerator[PageReport]: ...
+
+
+@dataclass(slots=True)
+class _Images:
+    """Those of one stack: how many came, and what is still to come of it."""
+
+    settings: ScanSettings
+    sides: tuple[PageSpec, ...]
+    number: Numbering
+    done: int = 0
+
+    @property
+    def whole_sheets(self) -> int:
+        """Images of the sheets that need not be fed again: a sheet that jams at its back begins with its front."""
+        per_sheet = 2 if self.settings.source is InputSource.ADF_DUPLEX else 1
+        return self.done - self.done % per_sheet
+
+    def rest(self) -> ScanSettings:
+        """What to ask the scanner for now."""
+        limit = self.settings.images
+        return replace(self.settings, images=limit - self.whole_sheets) if limit else self.settings
+
+    def page(self, image: int) -> int | None:
+        """None for one that nobody wants, or that came before the sheet jammed."""
+        return None if image <= self.done else self.number(image)
 
 
 class Intake:
@@ -22,17 +77,24 @@ class Intake:
 
     def __init__(
         self,
-        acquisition: Acquisition,
+        source: ImageSource,
         folder: JobFolder,
         spool: Spool,
         listener: Listener,
+        *,
         on_page: Callable[[], Awaitable[None]],
+        attendant: Attendant,
+        until_cancelled: UntilCancelled,
     ) -> None:
-        self._acquisition = acquisition
+        self._source = source
         self._folder = folder
         self._spool = spool
         self._listener = listener
         self._on_page = on_page
+        self._attendant = attendant
+        self._until_cancelled = until_cancelled
+        self._trouble_since_s: float | None = None
+        self._told = ""
         self._before: PageAcquired | None = None
         self._told_alike = False
 
@@ -41,21 +103,60 @@ class Intake:
     ) -> int:
         """Acquire images until the source is done and return how many there were.
 
-        Image ``n`` becomes page ``number(n)``, treated as one of ``sides`` in turn.
+        Image ``n`` becomes page ``number(n)``, treated as one of ``sides`` in turn. After an obstacle in the
+        feeder it goes on with the next sheet, if the attendant says so.
         """
+        images = _Images(settings, sides, number)
+        self._trouble_since_s = None
+        while True:
+            try:
+                await self._take_on(images)
+            except ScannerNoDocuments:
+                if not images.done:
+                    raise
+            except OBSTACLES as error:
+                choice = await self._answer(error, images.done) if images.done else Choice.GIVE_UP
+                if choice is Choice.GIVE_UP:
+                    raise
+                if choice is Choice.GO_ON:
+                    continue
+            return images.done
+
+    async def _take_on(self, images: _Images) -> None:
+        """Take those that are still to come."""
+        before = images.whole_sheets
         height_px: int | None = None
-        images = 0
-        async for report in self._acquisition.scan(settings, sides, self._folder.path):
-            match report:
-                case PageStarted():
-                    height_px = report.frame.height_px
-                case Progress() if (n := number(report.n)) is not None:
-                    self._listener(PageArriving(n, report.rows, height_px))
-                case PageAcquired():
-                    images = report.n
-                    side = sides[(images - 1) % len(sides)]
-                    await self._keep(report, number(images), FORMATS[side.format].suffix)
-        return images
+        async with aclosing(self._source.scan(images.rest(), images.sides, self._folder.path)) as reports:
+            async for report in reports:
+                match report:
+                    case PageStarted():
+                        height_px = report.frame.height_px
+                        self._tell_end_of_trouble()
+                    case Progress() if (n := images.page(before + report.n)) is not None:
+                        self._listener(PageArriving(n, report.rows, height_px))
+                    case PageAcquired():
+                        image = before + report.n
+                        side = images.sides[(image - 1) % len(images.sides)]
+                        await self._keep(report, images.page(image), FORMATS[side.format].suffix)
+                        if image > images.done:
+                            images.done, self._trouble_since_s = image, None
+
+    async def _answer(self, error: ScannerError, pages: int) -> Choice:
+        """What the attendant says to ``error``; told to the listener once, however often it is asked."""
+        now_s = time.monotonic()
+        if self._trouble_since_s is None:
+            self._trouble_since_s = now_s
+        elif now_s - self._trouble_since_s > PATIENCE_S:
+            return Choice.GIVE_UP
+        if self._told != str(error):
+            self._told = str(error)
+            self._listener(StateChanged("device", WAITING, self._told))
+        return await self._until_cancelled(self._attendant.obstacle(error, pages))
+
+    def _tell_end_of_trouble(self) -> None:
+        if self._told:
+            self._told = ""
+            self._listener(StateChanged("device", JobState.ACQUIRING))
 
     async def _keep(self, image: PageAcquired, n: int | None, suffix: str) -> None:
         if n is None:

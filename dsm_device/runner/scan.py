@@ -1,22 +1,18 @@
 """One push scan from the first row to EndPostScanJob.
 
-Two tasks run side by side: :meth:`PushScan._acquire` commits pages to the spool as the scanner delivers them,
-:class:`~.delivery.Delivery` takes them to the server. Neither waits for the other: a slow server does not slow
+Two tasks run side by side: :meth:`PushScan._acquire` borrows the scanner and commits pages to the spool
+as the scanner delivers them, :class:`~.delivery.Delivery` takes them to the server. Neither waits for the other: a slow server does not slow
 the feeder, and the first page goes out while the second is being scanned.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dsm_device.acquisition.process import Acquisition
 from dsm_device.errors import Cancelled, ScannerError, ServerError, SpoolError
-from dsm_device.hardware import OptionValue
 from dsm_device.job.plan import Plan
 from dsm_device.job.states import JobEvent, JobState
 from dsm_device.spool import JobFolder, Spool
@@ -27,6 +23,7 @@ from .event_board import EventSource
 from .events import JobCreated, Listener, StateChanged, Warned
 from .intake import Intake
 from .scan_order import PreparedScan
+from .scanner_keeper import Lent, ScannerKeeper
 from .two_passes import TwoPasses
 
 if TYPE_CHECKING:
@@ -38,21 +35,12 @@ T = TypeVar("T")
 INTERRUPTED_LIMIT_S = 1.5
 
 
-@dataclass(frozen=True, slots=True)
-class ScannerChoice:
-    """Which scanner to use, as in the section ``scanner`` of the configuration."""
-
-    driver: str
-    device: str
-    options: Mapping[str, OptionValue]
-
-
 class PushScan:
     """Scans one job and delivers it. :meth:`cancel` may be called at any moment while :meth:`run` runs."""
 
     def __init__(
         self,
-        acquisition: Acquisition,
+        keeper: ScannerKeeper,
         spool: Spool,
         server: ScanServer,
         retry: RetryPolicy,
@@ -66,7 +54,8 @@ class PushScan:
         self._events = events
         self._patient = patient
         self._interrupted = False
-        self._acquisition = acquisition
+        self._keeper = keeper
+        self._lent: Lent | None = None
         self._spool = spool
         self._server = server
         self._retry = retry
@@ -77,32 +66,32 @@ class PushScan:
     def cancel(self) -> None:
         """The user does not want this job any more."""
         self._cancelled.set()
-        self._acquisition.cancel()
+        self._stop_scanner()
 
     def interrupt(self) -> None:
         """The device is stopped: scan no further, and keep what there is for the next start."""
         self._interrupted = True
         self.cancel()
 
-    async def run(self, prepared: PreparedScan, scanner: ScannerChoice) -> None:
+    async def run(self, prepared: PreparedScan) -> None:
         """Raises ``ScannerError``, ``SpoolError``, ``ServerError`` or ``Cancelled``.
 
         Pages stay in the spool after all but ``Cancelled``.
         """
         await asyncio.to_thread(self._spool.check_room)
-        with self._spool.scratch() as scratch:
-            capabilities = await self._acquisition.open(
-                scanner.driver, scanner.device, scanner.options, Path(scratch)
-            )
-            plan = prepared.plan(capabilities)
+        async with AsyncExitStack() as scanner:
+            lent = await self._until_cancelled(scanner.enter_async_context(self._keeper.lend()))
+            self._lent = lent
+            plan = prepared.plan(lent.capabilities)
             folder = await asyncio.to_thread(self._spool.create, prepared.job(plan))
             self._listener(JobCreated(folder.job.id, folder.job.process_name, folder.job.parameters))
             try:
-                await self._scan(plan, folder)
+                await self._scan(plan, folder, lent, scanner)
             finally:
                 folder.release()
 
-    async def _scan(self, plan: Plan, folder: JobFolder) -> None:
+    async def _scan(self, plan: Plan, folder: JobFolder, lent: Lent, scanner: AsyncExitStack) -> None:
+        """``scanner`` is what gives ``lent`` back: done as soon as its part is over, delivery may take hours."""
         # What may still be put in between waits; a post-scan job that was begun would be closed meanwhile.
         in_order = not plan.two_pass and not any(side.treatment.judge_blank for side in plan.sides)
         delivery = Delivery(
@@ -116,14 +105,17 @@ class PushScan:
         )
         delivering = asyncio.create_task(delivery.run())
         try:
-            await self._acquire(plan, folder, delivery)
+            await self._acquire(plan, folder, delivery, lent)
+            self._lent = None
+            await scanner.aclose()
+            await self._complete(folder, delivery)
             token = await self._delivered(delivering)
         except ServerError as error:
             await asyncio.to_thread(note_failure, folder, error)
             self._listener(Warned(_whereabouts(folder)))
             raise
         except BaseException as error:
-            self._acquisition.cancel()  # first of all: no sheet is to move that nobody wants
+            self._stop_scanner()  # first of all: no sheet is to move that nobody wants
             limit_s = INTERRUPTED_LIMIT_S if self._interrupted else CANCEL_LIMIT_S
             await delivery.stop(delivering, limit_s)
             await self._abandon(folder, delivery, error, limit_s)
@@ -132,15 +124,30 @@ class PushScan:
 
     # ------------------------------------------------------------------------------------ acquisition
 
-    async def _acquire(self, plan: Plan, folder: JobFolder, delivery: Delivery) -> None:
+    def _stop_scanner(self) -> None:
+        if self._lent is not None:
+            self._lent.cancel()
+
+    async def _acquire(self, plan: Plan, folder: JobFolder, delivery: Delivery, lent: Lent) -> None:
         self._listener(StateChanged("device", JobState.ACQUIRING))
-        intake = Intake(self._acquisition, folder, self._spool, self._listener, delivery.page_arrived)
+        intake = Intake(
+            lent,
+            folder,
+            self._spool,
+            self._listener,
+            on_page=delivery.page_arrived,
+            attendant=self._attendant,
+            until_cancelled=self._until_cancelled,
+        )
         if plan.two_pass:
             await TwoPasses(intake, self._attendant, self._listener, self._until_cancelled).run(plan)
         else:
             await intake.take(plan.settings, plan.sides)
         if not folder.job.pages:
             raise ScannerError("the scanner ended without delivering a page")
+
+    async def _complete(self, folder: JobFolder, delivery: Delivery) -> None:
+        """All pages are there: what is delivered of them is settled."""
         await self._review(folder)
         await asyncio.to_thread(folder.apply, JobEvent.ALL_PAGES_IN)
         self._listener(StateChanged("device", JobState.SPOOLED))
@@ -171,6 +178,7 @@ class PushScan:
         finally:
             cancelled.cancel()
             task.cancel()
+            await asyncio.wait({task})  # what it holds is released
 
     # ---------------------------------------------------------------------------------------- the end
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Final
 
 from dsm_device.errors import ScannerError, ScannerNoDocuments
 from dsm_device.hardware import ScanSettings
@@ -17,15 +16,13 @@ from dsm_device.job.plan import Plan
 
 from .attendant import Attendant
 from .events import Listener, StateChanged
-from .intake import Intake, Numbering
+from .intake import Intake, Numbering, UntilCancelled
 
 #: How long an empty feeder is looked at for the turned stack, and how often.
 PATIENCE_S: Final = 600.0
 LOOK_EVERY_S: Final = 1.0
 
 _ALL: Final = 2**31
-
-UntilCancelled = Callable[[Coroutine[Any, Any, None]], Coroutine[Any, Any, None]]
 
 
 class TwoPasses:

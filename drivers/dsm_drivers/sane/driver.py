@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from dsm_device.errors import ScannerNotFound
@@ -12,6 +13,7 @@ from .acquisition import SanePage, pages
 from .borrowed import Borrowed
 from .device import Delays, Device
 from .library import load
+from .serial import usb_serial
 from .setup import Setup
 
 
@@ -29,7 +31,7 @@ class SaneDriver:
 
     def scanners(self) -> list[ScannerInfo]:
         """As the port says. May take seconds: every backend looks for its devices, some on the network."""
-        self._listed = {info.device: info for info in load().scanners()}
+        self._listed = {info.device: replace(info, serial=usb_serial(info.device)) for info in load().scanners()}
         return list(self._listed.values())
 
     def open(self, device: str, options: Mapping[str, OptionValue], scratch: Path) -> SaneScanner:
@@ -45,7 +47,9 @@ class SaneDriver:
         except BaseException:
             opened.close()
             raise
-        return SaneScanner(self._listed.get(name, ScannerInfo(name, "", "")), opened, setup, scratch)
+        info = self._listed.get(name, ScannerInfo(name, "", ""))
+        serial = info.serial or usb_serial(name) or setup.serial()
+        return SaneScanner(replace(info, serial=serial), opened, setup, scratch)
 
     def _first(self) -> str:
         found = self.scanners()

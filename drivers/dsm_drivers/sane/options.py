@@ -66,6 +66,20 @@ class Options:
         except ScannerError:
             return None
 
+    def told(self, names: Iterable[str]) -> str:
+        """The text of the first of ``names`` that the device tells of itself, "" where it tells none."""
+        for name in names:
+            option = self._by_name.get(name)
+            if option is None or option.kind is not Kind.STRING or option.settable or not option.readable:
+                continue
+            try:
+                text = str(self.value(option) or "").strip()
+            except ScannerError:
+                continue
+            if text:
+                return text
+        return ""
+
     def set(self, option: Option, value: OptionValue) -> OptionValue:
         """Set and return what the device made of it."""
         raw = _encoded(option, value)

@@ -46,6 +46,7 @@ from .modes import Modes, read_modes
 from .multifeed import saw_multifeed, watch_for_multifeed
 from .options import Options
 from .resolution import Resolutions, read_resolutions
+from .serial import OPTIONS as SERIAL_OPTIONS
 from .sources import SourceChoice, source_choices
 
 #: What backends do to an image on their own. Images are to be as scanned, unless the configuration says so.
@@ -111,6 +112,10 @@ class Setup:
         self._switch_helpers_off()
         self._waiting = dict(configured)
         self._set_configured()
+
+    def serial(self) -> str:
+        """The serial number that an option tells, else ""."""
+        return self._options.told(SERIAL_OPTIONS)
 
     def sources(self) -> tuple[SourceCapabilities, ...]:
         """What each source can do. Changes the device's settings."""
