@@ -1,4 +1,6 @@
-"""A scan server as a job sees it: five operations, each either done or failed with one typed error.
+"""A scan server as a job sees it: five operations, and three for its events.
+
+Each is either done or failed with one typed error.
 
 Nothing is repeated here that a job has to know of: a caller finds in the error's ``recovery`` what comes next.
 Source: WS-DSP, operations.
@@ -13,6 +15,7 @@ import ssl
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeVar
 
@@ -33,7 +36,9 @@ from dsm_device.errors import (
     ServerRefused,
     ServerUnreachable,
 )
+from dsm_device.wire.discovery import is_https
 from dsm_device.wire.envelope import MAX_ENVELOPE_OCTETS, Answer, MessageError
+from dsm_device.wire.eventing import Granted, Manager, Renew, Subscribe, Unsubscribe
 from dsm_device.wire.faults import Operation
 from dsm_device.wire.processing import (
     CancelPostScanJob,
@@ -173,6 +178,47 @@ class ScanServer:
         request = GetPostScanJobElements(token, names)
         return await self._ask(Operation.QUERY, _message(request, Operation.QUERY), request.parse_answer)
 
+    # ------------------------------------------------------------------------------------------ events
+
+    @property
+    def name(self) -> str:
+        """The host's name, for messages."""
+        return self._server.host
+
+    async def subscribe(self, request: Subscribe) -> Granted:
+        """Have events pushed. A subscription ends by itself when it is not renewed."""
+
+        def read(answer: Answer) -> Granted:
+            return request.parse_answer(answer, _now())
+
+        return await self._ask(Operation.SUBSCRIBE, _message(request, Operation.SUBSCRIBE), read)
+
+    async def renew(self, manager: Manager, expires_s: float | None) -> float | None:
+        """The time from now for which it is granted, in seconds; None where the server does not say."""
+        request = Renew(manager, expires_s)
+
+        def read(answer: Answer) -> float | None:
+            return request.parse_answer(answer, _now())
+
+        return await self._manage(manager, _message(request, Operation.RENEW), Operation.RENEW, read)
+
+    async def unsubscribe(self, manager: Manager) -> None:
+        message = _message(Unsubscribe(manager), Operation.UNSUBSCRIBE)
+        await self._manage(manager, message, Operation.UNSUBSCRIBE, lambda _answer: None)
+
+    async def _manage(
+        self, manager: Manager, build: _Build, operation: Operation, read: Callable[[Answer], Result]
+    ) -> Result:
+        """One message to the subscription's manager, which may be elsewhere.
+
+        The certificate is checked all the same. An address that is no URL, or a plain one, stands for the service.
+        """
+        address = manager.address if is_https(manager.address) else await self.locate()
+        try:
+            return read(await soap.call(self._transport, address, functools.partial(build, address)))
+        except MessageError as error:
+            raise soap.unusable(error, self._server.host, operation) from error
+
     async def _ask(self, operation: Operation, build: _Build, read: Callable[[Answer], Result]) -> Result:
         """One message to the processing service: ``build`` gets its address and a message id."""
         address = await self.locate()
@@ -185,6 +231,10 @@ class ScanServer:
             if _is_about_address(error) and self._address == address:
                 self._address = None
             raise
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).astimezone()
 
 
 class _Request(Protocol):

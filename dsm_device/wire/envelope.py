@@ -5,6 +5,7 @@ Sources: SOAP 1.2 part 1, 5; WS-Addressing (2004/08) 3; DPWS 1.0; WS-DSP, HTTP a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,11 +39,14 @@ class Answer:
     fault: faults.Fault | None
 
 
-def render(*, to: str, action: str, message_id: str, body: etree._Element | None) -> bytes:
+def render(
+    *, to: str, action: str, message_id: str, body: etree._Element | None, blocks: Sequence[bytes] = ()
+) -> bytes:
     """A request envelope on one line, its answer expected on the back channel.
 
     ``to`` is the URL that it is sent to, or what its specification says; ``message_id`` a fresh ``urn:uuid:``.
-    The namespaces declared on ``body`` are declared on the envelope.
+    The namespaces declared on ``body`` are declared on the envelope. ``blocks`` are further header blocks as
+    text, each with all the declarations that it needs: they go in as they are.
     """
     declared = {"soap": SOAP, "wsa": WSA}
     if body is not None:
@@ -57,7 +61,9 @@ def render(*, to: str, action: str, message_id: str, body: etree._Element | None
     content = etree.SubElement(envelope, qname(SOAP, "Body"))
     if body is not None:
         content.append(body)
-    return xml.serialize(envelope)
+    end = f"</{header.prefix}:Header>".encode()
+    # "<" is escaped wherever it is not markup, so the first such tag is the header's own.
+    return xml.serialize(envelope).replace(end, b"".join(blocks) + end, 1)
 
 
 def element(namespace: str, local: str, *prefixes: str) -> etree._Element:
@@ -72,13 +78,18 @@ def parse_answer(data: bytes, *, request_id: str) -> Answer:
     Tolerated as in published messages: any prefix, white space round tokens, unknown headers that need not be
     understood, no Action, no RelatesTo. Raises :class:`XmlError`, of which :class:`MessageError` is one.
     """
+    answer = parse_message(data)
+    if answer.relates_to not in ("", request_id):
+        raise MessageError(f"it answers another message: RelatesTo is {answer.relates_to[:80]}")
+    return answer
+
+
+def parse_message(data: bytes) -> Answer:
+    """A message that nobody asked for, an event, read as tolerantly. Raises :class:`XmlError`."""
     envelope = xml.parse(data, limit=MAX_ANSWER_OCTETS)
     if envelope.tag != qname(SOAP, "Envelope"):
         raise MessageError(f"not a SOAP 1.2 envelope: it is {_name(envelope)}")
     header = xml.child(envelope, SOAP, "Header")
-    relates_to = _header_token(header, "RelatesTo")
-    if relates_to not in ("", request_id):
-        raise MessageError(f"it answers another message: RelatesTo is {relates_to[:80]}")
     _check_understood(header)
     content = xml.child(envelope, SOAP, "Body")
     if content is None:
@@ -87,7 +98,7 @@ def parse_answer(data: bytes, *, request_id: str) -> Answer:
     is_fault = body is not None and body.tag == qname(SOAP, "Fault")
     return Answer(
         action=_header_token(header, "Action"),
-        relates_to=relates_to,
+        relates_to=_header_token(header, "RelatesTo"),
         body=None if is_fault else body,
         fault=faults.parse(body) if is_fault and body is not None else None,
     )

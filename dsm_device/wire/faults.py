@@ -1,7 +1,7 @@
 """SOAP faults of the scan server, and what each of them asks the client to do.
 
-Sources: WS-DSP, faults; SOAP 1.2 part 1, 5.4; WS-Addressing (2004/08) 4; MS-BDSRR for the codes that the sister
-configuration service documents.
+Sources: WS-DSP, faults; SOAP 1.2 part 1, 5.4; WS-Addressing (2004/08) 4;
+WS-Eventing (2004/08) 6; MS-BDSRR for the codes that the sister configuration service documents.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lxml import etree
 
 from dsm_device.errors import Recovery
 from dsm_device.wire import xml
-from dsm_device.wire.names import SOAP, WSA, qname
+from dsm_device.wire.names import SOAP, WSA, WSDP, WSE, qname
 
 _REASON_LIMIT: Final = 200
 #: SOAP nests them without limit; nobody nests more than two.
@@ -35,6 +35,9 @@ class Operation(enum.Enum):
     END = "EndPostScanJob"
     CANCEL = "CancelPostScanJob"
     QUERY = "GetPostScanJobElements"
+    SUBSCRIBE = "Subscribe"
+    RENEW = "Renew"
+    UNSUBSCRIBE = "Unsubscribe"
 
     @property
     def is_locating(self) -> bool:
@@ -42,10 +45,16 @@ class Operation(enum.Enum):
         return self in (Operation.PROBE, Operation.METADATA)
 
     @property
+    def is_eventing(self) -> bool:
+        """Whether it is about events, without which every job works as well."""
+        return self in (Operation.SUBSCRIBE, Operation.RENEW, Operation.UNSUBSCRIBE)
+
+    @property
     def is_repeatable(self) -> bool:
         """Whether the message may go out again although it may have been carried out (WS-DSP, repeating safely).
 
         An image or an end must not come twice. A job created twice does no harm: without images it ends by itself.
+        Nor does a subscription: it expires, and events may come twice anyway.
         """
         return self not in (Operation.SEND, Operation.END)
 
@@ -136,7 +145,14 @@ _WSA: Final[Mapping[str, Advice]] = {
         "the service does not know this operation: another service or version",
         "check that ScanRepository names a DSM scan server",
         Recovery.RELOCATE,
-        {Operation.PROBE: Recovery.GIVE_UP, Operation.METADATA: Recovery.GIVE_UP},
+        {
+            Operation.PROBE: Recovery.GIVE_UP,
+            Operation.METADATA: Recovery.GIVE_UP,
+            # A service without events is where it is.
+            Operation.SUBSCRIBE: Recovery.GIVE_UP,
+            Operation.RENEW: Recovery.GIVE_UP,
+            Operation.UNSUBSCRIBE: Recovery.GIVE_UP,
+        },
     ),
     # Windows Server 2008 R2 also answers this to a token that is no GUID. Ours comes from the server itself and
     # goes back unchanged, so "busy" is what it means here.
@@ -149,6 +165,24 @@ _WSA: Final[Mapping[str, Advice]] = {
     ),
     "InvalidMessageInformationHeader": Advice("the message's header was refused", _REPORT, Recovery.GIVE_UP),
     "MessageInformationHeaderRequired": Advice("the message lacks a header", _REPORT, Recovery.GIVE_UP),
+}
+
+_NO_EVENTS: Final = "nothing has to be done: without events the server is asked for the job's state"
+
+_WSE: Final[Mapping[str, Advice]] = {
+    "FilteringNotSupported": Advice("events cannot be chosen", _NO_EVENTS, Recovery.GIVE_UP),
+    "FilteringRequestedUnavailable": Advice("events cannot be chosen like this", _NO_EVENTS, Recovery.GIVE_UP),
+    "FilterActionNotSupported": Advice("there are no such events", _NO_EVENTS, Recovery.GIVE_UP),
+    "DeliveryModeRequestedUnavailable": Advice("events are not delivered by push", _NO_EVENTS, Recovery.GIVE_UP),
+    "InvalidExpirationTime": Advice("the subscription's end is refused", _NO_EVENTS, Recovery.GIVE_UP),
+    "UnsupportedExpirationType": Advice(
+        "the form of the subscription's end is refused", _NO_EVENTS, Recovery.GIVE_UP
+    ),
+    "UnableToRenew": Advice("the subscription is not renewed", _NO_EVENTS, Recovery.GIVE_UP),
+    "EventSourceUnableToProcess": Advice("no subscription is taken now", _NO_EVENTS, Recovery.RETRY_LATER),
+    "InvalidMessage": Advice(
+        "the subscription is unknown, or the message was refused", _NO_EVENTS, Recovery.GIVE_UP
+    ),
 }
 
 _BY_CODE: Final[Mapping[str, Advice]] = {
@@ -204,6 +238,8 @@ def _known(namespace: str, subcode: str) -> Advice | None:
     """By local name in any namespace of the family, since published examples use a former one, or none."""
     if namespace == WSA:
         return _WSA.get(subcode)
+    if namespace in (WSE, WSDP):
+        return _WSE.get(subcode)
     if "/wdp/" in namespace or not namespace:
         return _DSP.get(subcode)
     return None

@@ -10,6 +10,8 @@ from typing import Final
 
 # ---------------------------------------------------------------------------------------- namespaces
 DSP: Final = "http://schemas.microsoft.com/windows/2008/12/wdp/distributedscan/processing"
+#: The sister service, for administrators. Its events have the same form.
+DSC: Final = "http://schemas.microsoft.com/windows/2008/12/wdp/distributedscan/configuration"
 PSP: Final = "http://schemas.microsoft.com/windows/2008/02/imaging/postscan/psp"
 WSCN: Final = "http://schemas.microsoft.com/windows/2006/08/wdp/scan"
 SPX: Final = "http://schemas.microsoft.com/windows/2010/09/imaging/postscan/scanprocess/extensions"

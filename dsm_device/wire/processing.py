@@ -258,22 +258,37 @@ class JobStatus:
     images_received: int | None
     created: str
     completed: str
+    #: Whether the server tells of the job's end with it, which makes any state a final one.
+    is_end: bool = False
 
     @property
     def is_final(self) -> bool:
-        return self.state in FINAL_STATES
+        return self.is_end or self.state in FINAL_STATES
 
     @classmethod
     def parse(cls, status: etree._Element) -> JobStatus:
-        token = xml.child(status, DSP, "JobToken")
         return cls(
-            job_token="" if token is None else xml.text(token),
+            job_token=_job_token(status),
             state=_token(status, "JobState"),
             reasons=tuple(_tokens(status, "JobStateReasons", "JobStateReason")),
-            filters=tuple(_filters(status)),
+            filters=tuple(_filters(status, "FilterStatuses")),
             images_received=_number(_token(status, "ImagesReceived")),
             created=_token(status, "JobCreatedTime"),
             completed=_token(status, "JobCompletedTime"),
+        )
+
+    @classmethod
+    def parse_end(cls, end_state: etree._Element) -> JobStatus:
+        """From dsp:PostScanJobEndState, which names most of it differently."""
+        return cls(
+            job_token=_job_token(end_state),
+            state=_token(end_state, "JobCompletedState"),
+            reasons=tuple(_tokens(end_state, "JobCompletedStateReasons", "JobStateReason")),
+            filters=tuple(_filters(end_state, "FilterCompletedStatuses")),
+            images_received=_number(_token(end_state, "ImagesReceived")),
+            created="",
+            completed=_token(end_state, "JobCompletedTime"),
+            is_end=True,
         )
 
 
@@ -367,8 +382,13 @@ def _documents(documents: etree._Element) -> Iterator[Document]:
     return (Document.parse(each) for each in documents.iterfind(path))
 
 
-def _filters(status: etree._Element) -> Iterator[FilterStatus]:
-    for each in status.iterfind(f"{qname(DSP, 'FilterStatuses')}/{qname(DSP, 'FilterStatus')}"):
+def _job_token(status: etree._Element) -> str:
+    token = xml.child(status, DSP, "JobToken")
+    return "" if token is None else xml.text(token)
+
+
+def _filters(status: etree._Element, list_name: str) -> Iterator[FilterStatus]:
+    for each in status.iterfind(f"{qname(DSP, list_name)}/{qname(DSP, 'FilterStatus')}"):
         reasons = tuple(_tokens(each, "FilterStateReasons", "FilterStateReason"))
         yield FilterStatus(_token(each, "Dialect"), _token(each, "FilterState"), reasons)
 
