@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,19 +14,27 @@ from typing import TYPE_CHECKING, Any
 from dsm_device.acquisition.process import Acquisition
 from dsm_device.directory.files import FilesDirectory
 from dsm_device.directory.port import Directory, ProcessEntry, User
-from dsm_device.errors import Cancelled, ConfigurationError, ScannerError
+from dsm_device.errors import ConfigurationError, ScannerError
 from dsm_device.hardware import InputSource, ScannerInfo, SourceCapabilities
 from dsm_device.job.habits import Habits
 from dsm_device.job.states import JobEvent
+from dsm_device.runner import doctor as doctors
+from dsm_device.runner.agent import Agent, JobListener
+from dsm_device.runner.agent_lock import agent_lock
 from dsm_device.runner.attendant import Attendant
+from dsm_device.runner.control_server import ControlServer
 from dsm_device.runner.delivery import Delivery, RetryPolicy, redeliver
-from dsm_device.runner.doctor import Check, Doctor, run
-from dsm_device.runner.events import Listener
+from dsm_device.runner.doctor import Check, Doctor
+from dsm_device.runner.event_board import EventBoard, EventSource
+from dsm_device.runner.events import Listener, Warned
+from dsm_device.runner.interrupts import on_signals, run_cancellable
 from dsm_device.runner.job_list import JobDescription, JobDetails, details, listed
 from dsm_device.runner.scan import PushScan
 from dsm_device.runner.scan_order import ScanOrder, prepare
 from dsm_device.runner.scanner_keeper import ScannerChoice, ScannerKeeper
-from dsm_device.settings import Settings
+from dsm_device.runner.server_events import ServerEvents
+from dsm_device.server.event_sink import EventSink, SinkOptions
+from dsm_device.settings import Settings, load
 from dsm_device.spool import Spool
 
 if TYPE_CHECKING:
@@ -56,6 +65,12 @@ class SourceDescription:
         resolutions = ", ".join(map(str, self.resolutions))
         size = f"{self.width_mm:g} x {self.height_mm:g} mm"
         return f"{self.source}: {', '.join(self.colors)}; {resolutions} dpi; up to {size}"
+
+
+#: Sections of the settings that the agent stands on: SIGHUP does not change them.
+SETTLED_SECTIONS = ("device", "scanner", "console", "panel", "spool", "metrics")
+#: How long the scanner may take to be released when the agent is stopped.
+KEEPER_LIMIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +149,7 @@ class Device:
 
     def scan(self, order: ScanOrder, listener: Listener, attendant: Attendant) -> None:
         """One push scan; an interrupt or SIGTERM cancels it."""
-        _run(self._scan(order, listener, attendant))
+        run_cancellable(self._scan(order, listener, attendant))
 
     async def _scan(self, order: ScanOrder, listener: Listener, attendant: Attendant) -> None:
         # The acquisition process comes first: it starts up while everything else is read.
@@ -142,10 +157,80 @@ class Device:
             await keeper.prepare()
             prepared = prepare(order, self.directory(order.user), self.habits())
             spool = self.spool()
-            async with self.scan_server(str(prepared.process.repository)) as server:
-                scan = PushScan(keeper, spool, server, self.retry_policy(), listener, attendant=attendant)
-                _on_signals(scan.cancel)
+            async with self.scan_server(str(prepared.process.repository)) as server, self._alone(server) as events:
+                policy = self.retry_policy()
+                scan = PushScan(keeper, spool, server, policy, listener, attendant=attendant, events=events)
+                on_signals(scan.cancel)
                 await scan.run(prepared)
+
+    def run(self, tell: JobListener) -> None:
+        """The agent, until SIGTERM or Ctrl-C; SIGHUP has the settings read again. ``tell`` hears of all jobs."""
+        asyncio.run(self._serve(tell))
+
+    async def _serve(self, tell: JobListener) -> None:
+        state_dir = self._settings.device.state_dir
+        with agent_lock(state_dir):
+            spool = self.spool()
+            for job_id, error in spool.damaged():
+                tell(job_id, Warned(str(error)))
+            self.directory()  # what is wrong with it is better known now than at the first scan
+            async with EventSink(self._sink_options()) as sink, AsyncExitStack() as exits:
+                keeper = ScannerKeeper(self._scanner_choice(), state_dir)
+                exits.push_async_callback(_within, KEEPER_LIMIT_S, keeper.aclose)
+                agent = Agent(_AgentParts(self, sink), spool, keeper, tell)
+                until = asyncio.Event()
+                on_signals(until.set)
+                asyncio.get_running_loop().add_signal_handler(
+                    signal.SIGHUP, lambda: self._read_settings_again(agent, tell)
+                )
+                async with ControlServer(agent, state_dir):
+                    await agent.run(until)
+
+    def _read_settings_again(self, agent: Agent, tell: JobListener) -> None:
+        """Whatever the next job asks for is taken over; what stands on the old settings keeps them."""
+        old = self._settings
+        try:
+            new = load(Path(self._name))
+        except ConfigurationError as error:
+            tell("", Warned(f"the settings stay as they were: {error}"))
+            return
+        kept = [name for name in SETTLED_SECTIONS if getattr(new, name) != getattr(old, name)]
+        self._settings = replace(new, **{name: getattr(old, name) for name in kept})
+        later = f"; [{'], ['.join(kept)}] only with the next start" if kept else ""
+        tell("", Warned(f"the settings have been read again{later}"))
+        agent.settings_changed()
+
+    def _sink_options(self, port: int | None = None) -> SinkOptions:
+        """Where events arrive: at the console's port, or at ``port`` on every address of this machine."""
+        console, own = self._settings.console, self._settings.scan_server.event_port
+        host = "" if port is not None or own else console.listen
+        usual = console.https_port if console.certificate else console.http_port
+        return SinkOptions(
+            host, (own or usual) if port is None else port, console.certificate, console.key or console.certificate
+        )
+
+    @asynccontextmanager
+    async def events(self, server: ScanServer, sink: EventSink) -> AsyncIterator[EventSource | None]:
+        """What the server tells of jobs, as far as it may."""
+        settings = self._settings.scan_server
+        if not settings.events:
+            yield None
+            return
+        events = ServerEvents(server, sink, EventBoard(), address=settings.event_address)
+        try:
+            yield events
+        finally:
+            await events.aclose()
+
+    @asynccontextmanager
+    async def _alone(self, server: ScanServer) -> AsyncIterator[EventSource | None]:
+        """The same without an agent: the sink is there as long as the command, and starts when it is needed."""
+        sink = EventSink(self._sink_options(port=self._settings.scan_server.event_port))
+        try:
+            async with self.events(server, sink) as events:
+                yield events
+        finally:
+            await sink.aclose()
 
     def jobs(self) -> list[JobDescription]:
         """What lies in the spool, oldest first."""
@@ -162,7 +247,7 @@ class Device:
 
     def retry_job(self, job_id: str, listener: Listener) -> None:
         """Deliver what a job has in the spool, in a new post-scan job."""
-        _run(self._retry_job(job_id, listener))
+        run_cancellable(self._retry_job(job_id, listener))
 
     async def _retry_job(self, job_id: str, listener: Listener) -> None:
         folder = self.spool().find(job_id)
@@ -172,7 +257,7 @@ class Device:
 
     def cancel_job(self, job_id: str, listener: Listener) -> None:
         """Cancel a job at its server, as well as that can be done, and delete its pages."""
-        _run(self._cancel_job(job_id, listener))
+        run_cancellable(self._cancel_job(job_id, listener))
 
     async def _cancel_job(self, job_id: str, listener: Listener) -> None:
         folder = self.spool().find(job_id)
@@ -217,27 +302,33 @@ class Device:
             scan_server=self.scan_server,
             scanner=self._scanner_choice(),
         )
-        return asyncio.run(run(doctor, show))
+        return asyncio.run(doctors.run(doctor, show))
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    """Run ``work``; Ctrl-C and SIGTERM end it as ``Cancelled``, at once or as :func:`_on_signals` says."""
+@dataclass(frozen=True, slots=True)
+class _AgentParts:
+    """The parts of an agent, always by the settings as they are now."""
 
-    async def cancellable() -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - this is one
-        _on_signals(task.cancel)
-        await work
+    device: Device
+    sink: EventSink
 
-    try:
-        asyncio.run(cancellable())
-    except asyncio.CancelledError:
-        raise Cancelled("cancelled") from None
+    def directory(self, user: str = "") -> Directory:
+        return self.device.directory(user)
+
+    def habits(self) -> Habits:
+        return self.device.habits()
+
+    def retry_policy(self) -> RetryPolicy:
+        return self.device.retry_policy()
+
+    def scan_server(self, repository: str) -> ScanServer:
+        return self.device.scan_server(repository)
+
+    def events(self, server: ScanServer) -> AbstractAsyncContextManager[EventSource | None]:
+        return self.device.events(server, self.sink)
 
 
-def _on_signals(cancel: Callable[[], object]) -> None:
-    """From now on Ctrl-C and SIGTERM call ``cancel``, instead of tearing apart what runs."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
-            loop.add_signal_handler(number, cancel)
+async def _within(limit_s: float, leave: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Leave, with or without having finished."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(leave(), limit_s)

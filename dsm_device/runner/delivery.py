@@ -19,11 +19,11 @@ from dsm_device.job.model import SpooledPage
 from dsm_device.job.states import JobEvent, JobState
 from dsm_device.spool import JobFolder
 from dsm_device.wire import xml
-from dsm_device.wire.processing import ABORTED, CANCELED, CREATING, DOCUMENTS, JOB_STATUS, JobStatus
+from dsm_device.wire.processing import CREATING, DOCUMENTS, JOB_STATUS, JobStatus
 
 from .event_board import EventSource
 from .events import JobDone, Listener, PageGoing, PageSent, StateChanged, Warned
-from .outcome_words import in_words
+from .outcome_words import Verdict, outcome_lines, verdict
 from .parcels import Parcel, is_packed_whole, pack_job, pack_page
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class Delivery:
         pages = len(self._folder.job.kept)
         status = await self._outcome(token, STATUS_LIMIT_S)
         if status is not None:
-            self._listener(StateChanged("server", status.state, in_words(status)))
+            self._listener(StateChanged("server", status.state, _in_words(status)))
         if self._patient and (status is None or not status.is_final):
             self._folder.note(JobEvent.SERVER_WORKS)
             self._listener(JobDone(token, pages))
@@ -199,7 +199,7 @@ class Delivery:
         """Wait for what the server makes of a job that was ended, however long; raises as :meth:`finish`."""
         status = await self._outcome(self._folder.job.token, FOLLOW_UP_LIMIT_S)
         if status is not None:
-            self._listener(StateChanged("server", status.state, in_words(status)))
+            self._listener(StateChanged("server", status.state, _in_words(status)))
         await self._settle(status)
 
     async def _settle(self, status: JobStatus | None) -> None:
@@ -207,7 +207,7 @@ class Delivery:
         outcome = outcome_of(status)
         if outcome is JobEvent.SERVER_FAILED and status is not None:
             error = ServerError(
-                f"the scan server could not process the job: {in_words(status)}",
+                f"the scan server could not process the job: {_in_words(status)}",
                 f"once that is put right, `dsm-device jobs retry {self._folder.job.id}` sends the pages again",
             )
             await asyncio.to_thread(self._folder.apply, outcome, str(error))
@@ -510,9 +510,17 @@ def outcome_of(status: JobStatus | None) -> JobEvent:
     """
     if status is None or not status.is_final:
         return JobEvent.SERVER_DONE
-    if status.state == CANCELED:
-        return JobEvent.SERVER_CANCELED
-    failed = [each.state == "CompletedWithErrors" for each in status.filters]
-    if status.state == ABORTED or (failed and all(failed)):
+    if status.filters and all(each.state == "CompletedWithErrors" for each in status.filters):
         return JobEvent.SERVER_FAILED
-    return JobEvent.SERVER_DONE_IN_PART if any(failed) else JobEvent.SERVER_DONE
+    return _OUTCOMES.get(verdict(status), JobEvent.SERVER_DONE)
+
+
+_OUTCOMES = {
+    Verdict.CANCELED: JobEvent.SERVER_CANCELED,
+    Verdict.FAILED: JobEvent.SERVER_FAILED,
+    Verdict.ERRORS: JobEvent.SERVER_DONE_IN_PART,
+}
+
+
+def _in_words(status: JobStatus) -> str:
+    return "; ".join(outcome_lines(status))

@@ -15,7 +15,7 @@ from dsm_device.acquisition.process import PageReport
 from dsm_device.errors import ScannerCoverOpen, ScannerError, ScannerJammed, ScannerNoDocuments
 from dsm_device.hardware import InputSource, ScanSettings
 from dsm_device.imaging.formats import FORMATS, PageSpec
-from dsm_device.job.model import JobState
+from dsm_device.job.states import JobState
 from dsm_device.spool import JobFolder, Spool
 
 from .attendant import Attendant, Choice

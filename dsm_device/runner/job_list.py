@@ -37,6 +37,9 @@ class JobDetails(JobDescription):
     each element of the ticket (WS-Scan, DocumentFinalParameters)."""
 
     format: str = ""
+    bytes: int = 0
+    retries: int = 0
+    finished: str = ""
     left_out: tuple[int, ...] = ()
     final_parameters: tuple[Outcome, ...] = ()
 
@@ -44,15 +47,31 @@ class JobDetails(JobDescription):
     def of(cls, job: Job) -> JobDetails:
         short = asdict(JobDescription.of(job))
         left_out = tuple(page.n for page in job.pages if page.left_out)
-        return cls(**short, format=job.format, left_out=left_out, final_parameters=job.parameters)
+        finished = job.finished.astimezone().isoformat(timespec="seconds") if job.finished else ""
+        return cls(
+            **short,
+            format=job.format,
+            bytes=job.bytes,
+            retries=job.retries,
+            finished=finished,
+            left_out=left_out,
+            final_parameters=job.parameters,
+        )
 
 
 def listed(spool: Spool) -> list[JobDescription]:
-    """What lies in the spool, oldest first. Raises ``SpoolError``."""
-    jobs = sorted((folder.job for folder in spool.jobs()), key=lambda job: job.created)
-    return [JobDescription.of(job) for job in jobs]
+    """The history and what lies in the spool, oldest first. Raises ``SpoolError``."""
+    jobs = {job.id: job for job in (*spool.history(), *(folder.job for folder in spool.jobs()))}
+    found = [JobDescription.of(job) for job in sorted(jobs.values(), key=lambda job: job.created)]
+    return [*found, *(_damaged(job_id, str(error)) for job_id, error in spool.damaged())]
 
 
 def details(spool: Spool, job_id: str) -> JobDetails:
     """One job. Raises ``SpoolError`` where there is none of that identifier."""
-    return JobDetails.of(spool.find(job_id).job)
+    past = next((job for job in spool.history() if job.id == job_id), None)
+    return JobDetails.of(past or spool.find(job_id).job)
+
+
+def _damaged(job_id: str, error: str) -> JobDescription:
+    """A folder whose record tells nothing any more."""
+    return JobDescription(job_id, "", "", "damaged", 0, 0, "", error)

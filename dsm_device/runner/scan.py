@@ -1,8 +1,8 @@
 """One push scan from the first row to EndPostScanJob.
 
-Two tasks run side by side: :meth:`PushScan._acquire` borrows the scanner and commits pages to the spool
-as the scanner delivers them, :class:`~.delivery.Delivery` takes them to the server. Neither waits for the other: a slow server does not slow
-the feeder, and the first page goes out while the second is being scanned.
+Two tasks run side by side: :meth:`PushScan._acquire` borrows the scanner and commits pages to the spool as it
+delivers them, :class:`~.delivery.Delivery` takes them to the server. Neither waits for the other: a slow server does
+not slow the feeder, and the first page goes out while the second is being scanned.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 #: How long a device that is being stopped waits for the server, twice at most.
-INTERRUPTED_LIMIT_S = 1.5
+INTERRUPTED_LIMIT_S = 0.9
 
 
 class PushScan:
