@@ -149,8 +149,7 @@ class Subscription:
         self._is_closed = True
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait({self._task})
         await self._give_up()
 
     # -------------------------------------------------------------------------------------- the task
@@ -221,6 +220,8 @@ class Subscription:
 
     async def _until_lost(self) -> float:
         """Renews until that is no use any more. How long to wait before it is made anew, in seconds."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
         try:
             while True:
                 await self._wait_for_end(min((each.granted_s for each in self._held), default=0) / 2)
@@ -228,6 +229,8 @@ class Subscription:
                 self._setbacks = 0
         except _Lost as lost:
             _log.info("the subscription at scan server %s is made anew: %s", self._server.name, lost)
+            if loop.time() - begun > self._options.max_wait_s:
+                self._setbacks = 0
             is_first = self._setbacks == 0
             self._setbacks += 1
             await self._give_up()

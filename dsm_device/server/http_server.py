@@ -37,6 +37,7 @@ class HttpServer:
             lifespan="off",
             interface="asgi3",
             log_config=None,
+            log_level="warning",  # what it says of its own life is no news to anybody
             access_log=False,
             server_header=False,
             proxy_headers=False,

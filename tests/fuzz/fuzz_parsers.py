@@ -35,7 +35,7 @@ from dsm_device.errors import ConfigurationError, SpoolError, UsageError
 from dsm_device.hardware import ColorProcessing, Frame
 from dsm_device.imaging.documents import DocumentInfo, DocumentPage, compose
 from dsm_device.job import model
-from dsm_device.wire import discovery, metadata, processing, repository, scan_process
+from dsm_device.wire import discovery, eventing, metadata, processing, repository, scan_process
 from dsm_device.wire.envelope import parse_answer
 from dsm_device.wire.ticket import ScanTicket
 from dsm_device.wire.ticket_overrides import with_overrides
@@ -62,6 +62,9 @@ class Target:
 # --------------------------------------------------------------------------------------------- targets
 
 
+_NOW = datetime(2026, 3, 2, tzinfo=UTC)
+
+
 def _answer(data: bytes) -> None:
     """Everything that may be looked for in an answer, wherever it comes from."""
     answer = parse_answer(data, request_id="urn:uuid:00000000-0000-4000-8000-000000000011")
@@ -71,6 +74,8 @@ def _answer(data: bytes) -> None:
         lambda: processing.CreatePostScanJob.parse_answer(answer),
         lambda: processing.GetPostScanJobElements.parse_answer(answer),
         lambda: processing.SendImage.check_answer(answer),
+        lambda: eventing.Renew(eventing.Subscribe.parse_answer(answer, _NOW).manager, 60).render("", "urn:uuid:1"),
+        lambda: eventing.Renew.parse_answer(answer, _NOW),
     ]
     for read in readers:
         try:
@@ -199,6 +204,9 @@ _REPORTS = [
 
 TARGETS: dict[str, Target] = {
     "answer": Target(_answer, (XmlError,), [*_samples("dsp-*.xml"), *_samples("wire-*.xml")]),
+    "event": Target(
+        eventing.parse_notification, (XmlError,), [*_samples("dsp-*-event.xml"), *_samples("wire-*-end.xml")]
+    ),
     "scan_process": Target(_process, (XmlError,), _samples("psp-*.xml")),
     "certificate": Target(certificate.read, (ValueError,), [_CERTIFICATE]),
     "repository": Target(

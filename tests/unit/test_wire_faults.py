@@ -10,11 +10,12 @@ from dsm_device.errors import Recovery
 from dsm_device.wire import faults
 from dsm_device.wire.envelope import parse_answer
 from dsm_device.wire.faults import Fault, Operation, advice
-from dsm_device.wire.names import DSP, SOAP, WSA
+from dsm_device.wire.names import DSP, SOAP, WSA, WSE
 
 FORMER = "http://schemas.microsoft.com/windows/2008/02/wdp/repository/processing"
 ALL = set(Operation)
 LOCATING = {Operation.PROBE, Operation.METADATA}
+EVENTING = {Operation.SUBSCRIBE, Operation.RENEW, Operation.UNSUBSCRIBE}
 
 
 def read(code: str, subcode: str = "", namespace: str = DSP, reason: str = "r", extra: str = "") -> Fault:
@@ -49,7 +50,7 @@ TABLE = [
         {Operation.CANCEL, Operation.QUERY},
     ),
     ("Sender", "ClientErrorCurrentUserNotScanAdmin", DSP, Recovery.GIVE_UP, set()),
-    ("Sender", "ActionNotSupported", WSA, Recovery.RELOCATE, LOCATING),
+    ("Sender", "ActionNotSupported", WSA, Recovery.RELOCATE, LOCATING | EVENTING),
     ("Receiver", "EndpointUnavailable", WSA, Recovery.RETRY_LATER, set()),
     ("Sender", "DestinationUnreachable", WSA, Recovery.RELOCATE, LOCATING),
     ("Sender", "InvalidMessageInformationHeader", WSA, Recovery.GIVE_UP, set()),
@@ -57,6 +58,8 @@ TABLE = [
     ("MustUnderstand", "", DSP, Recovery.GIVE_UP, set()),
     ("VersionMismatch", "", DSP, Recovery.GIVE_UP, set()),
     ("Sender", "", DSP, Recovery.GIVE_UP, set()),
+    ("Receiver", "EventSourceUnableToProcess", WSE, Recovery.RETRY_LATER, set()),
+    ("Receiver", "UnableToRenew", WSE, Recovery.GIVE_UP, set()),
     ("Sender", "MadeUp", "urn:vendor", Recovery.GIVE_UP, set()),
     ("Receiver", "", DSP, Recovery.RETRY_LATER, set()),
     ("Receiver", "MadeUp", "urn:vendor", Recovery.RETRY_LATER, set()),
@@ -123,7 +126,11 @@ def test_only_images_and_ends_are_asked_for_after_a_lost_answer() -> None:
     assert asked == {operation for operation in ALL if not operation.is_repeatable}
 
 
+def test_what_is_about_events_can_be_told() -> None:
+    assert {operation for operation in ALL if operation.is_eventing} == EVENTING
+
+
 def test_what_everything_is_for_is_said_in_one_sentence() -> None:
-    for what in [*faults._DSP.values(), *faults._WSA.values(), *faults._BY_CODE.values()]:
+    for what in [*faults._DSP.values(), *faults._WSA.values(), *faults._WSE.values(), *faults._BY_CODE.values()]:
         assert "\n" not in what.meaning + what.remedy
         assert not what.remedy.endswith(".")

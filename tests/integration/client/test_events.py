@@ -273,6 +273,25 @@ async def test_a_server_that_forgot_everything_is_subscribed_to_anew(
             await until(lambda: any(not each.ended for each in server.report().subscriptions))
 
 
+async def test_neither_beginning_nor_end_waits_for_a_server_that_says_nothing(
+    tmp_path: Path, authority: Authority, trusting: ssl.SSLContext
+) -> None:
+    mute = [sim.Fault(each, 1, sim.Stall()) for each in ("Subscribe", "Unsubscribe")]
+    brief = replace(HASTY, start_limit_s=0.2, close_limit_s=0.2)
+    async with asyncio.timeout(20):
+        with server_with(authority, tmp_path, mute[0]) as server:
+            async with device_at(server, trusting, options=brief) as device:
+                assert not await device.events.subscribe()
+        with server_with(authority, tmp_path, mute[1]) as server:
+            async with device_at(server, trusting, options=brief) as device:
+                await until_subscribed(device)
+
+
+async def until_subscribed(device: Device) -> None:
+    while not await device.events.subscribe():
+        pass
+
+
 async def test_over_https_where_the_sink_has_a_certificate(
     tmp_path: Path, page: Path, authority: Authority, trusting: ssl.SSLContext
 ) -> None:
