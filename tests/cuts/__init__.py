@@ -1,0 +1,1 @@
+"""Power cuts: what is on disk afterwards, and whether the scan server gets every page all the same."""
