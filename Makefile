@@ -3,10 +3,11 @@ VENV    ?= .venv
 BIN     := $(VENV)/bin
 SCANNER ?=
 RUNS    ?= 200000
+CUTS    ?= 1000
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test check bench pictures scenarios fuzz format clean
+.PHONY: help setup setup-test demo test check bench pictures scenarios fuzz test-cuts format clean
 
 help:
 	@echo "make demo    scan ten pages from a simulated feeder to a simulated scan server (SCANNER=<SANE device>: a real one)"
@@ -15,6 +16,7 @@ help:
 	@echo "make bench   speed and memory against peers, as ratios"
 	@echo "make scenarios   every scenario against the device, the slow ones as well"
 	@echo "make fuzz    mutated input for every parser (RUNS=$(RUNS) each)"
+	@echo "make test-cuts   CUTS=$(CUTS) power cuts in a ten-page scan; every second one forgets what was not synced"
 	@echo "make setup   only install what is needed · make format · make clean"
 
 setup:
@@ -46,6 +48,9 @@ scenarios: setup
 
 fuzz: setup
 	@$(BIN)/python tests/fuzz/fuzz_parsers.py --runs $(RUNS)
+
+test-cuts: setup-test
+	@$(BIN)/python -m tests.cuts --cuts $(CUTS)
 
 format: setup
 	@$(BIN)/ruff format --quiet .

@@ -21,16 +21,21 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000), help="to repeat a run")
     parser.add_argument("--only", type=int, default=-1, help="only the cut of this number")
     parser.add_argument("--mode", choices=("standalone", "agent"), default="agent")
-    parser.add_argument("--forget", action="store_true", help="what was not synced is lost as well")
+    parser.add_argument(
+        "--forget",
+        action=argparse.BooleanOptionalAction,
+        help="what was not synced is lost as well: in every cut, or in none; otherwise in every second one",
+    )
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}", flush=True)
     numbers = range(chosen.cuts) if chosen.only < 0 else (chosen.only,)
     all_played: list[Played] = []
     with tempfile.TemporaryDirectory(prefix="dsm-cuts-") as folder:
-        layer = build_layer(Path(folder)) if chosen.forget else None
+        layer = build_layer(Path(folder)) if chosen.forget is not False else None
         with open_desk(Path(folder)) as desk:
             for number in numbers:
-                all_played.append(play(desk, Cut(f"{chosen.seed}-{number}", chosen.mode, layer)))
+                own_layer = layer if chosen.forget or number % 2 else None
+                all_played.append(play(desk, Cut(f"{chosen.seed}-{number}", chosen.mode, own_layer)))
                 _tell(all_played[-1], len(all_played), len(numbers))
     print(table(all_played))
     return int(any(played.problems for played in all_played))

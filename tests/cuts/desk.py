@@ -88,9 +88,10 @@ class Device:
     def configuration(self) -> Path:
         return self.folder / "config.toml"
 
-    def waiting_files(self) -> list[str]:
-        """Pages that are still in the spool, finished or not."""
-        return [str(path.relative_to(self.state)) for path in (self.state / "spool").glob("*/page-*")]
+    def waiting_jobs(self) -> list[str]:
+        """Job folders in the spool that still hold pages; hidden ones are rubbish that the next start removes."""
+        pages = (self.state / "spool").glob("[!.]*/page-*")
+        return sorted({path.parent.name for path in pages})
 
 
 def sheets_in(job: JobReport, load: int) -> list[int]:

@@ -29,6 +29,8 @@ _STOP_LIMIT_S: Final = 10.0
 _POLL_S: Final = 0.02
 _SECOND_CUT: Final = 0.25
 _TRIES: Final = 3
+#: States of a job of which nothing is left to do.
+_PAST: Final = ("done", "done with errors", "canceled")
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class _Player:
     def _jobs(self) -> list[str]:
         """What the device says is unfinished."""
         run = self._command("jobs")
-        return [str(line.fields["id"]) for line in run.events if line.fields.get("state") != "ended"]
+        return [str(line.fields["id"]) for line in run.events if line.fields.get("state") not in _PAST]
 
     def _finish(self, job: str) -> None:
         """A job is sent again; one without pages has nothing to send and is removed."""
@@ -146,7 +148,7 @@ class _Player:
         """All that was shown is delivered, or nothing was; and nothing waits in the spool."""
         states = [state for token, state in self._desk.states.items() if token not in self._known]
         is_due = bool(self._scan.all("page"))
-        return ("Completed" in states or not is_due) and not self._device.waiting_files()
+        return ("Completed" in states or not is_due) and not self._device.waiting_jobs()
 
     @contextmanager
     def _agent(self, environment: Mapping[str, str] | None = None) -> Iterator[Process]:

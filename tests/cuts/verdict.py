@@ -32,7 +32,7 @@ def judge(desk: Desk, device: Device, load: int, shown: Sequence[int], known: se
     problems = (
         *_page_problems(sheets, shown),
         *_open_problems(jobs, len(unheard)),
-        *(f"{name} is left in the spool" for name in device.waiting_files()),
+        *(f"pages of job {name} are left in the spool" for name in device.waiting_jobs()),
     )
     return Outcome(len(shown), delivered, len(jobs), len(completed), len(unheard), problems)
 
