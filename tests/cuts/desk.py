@@ -37,7 +37,8 @@ class Desk:
     server: RunningScanServer
     scanner: SimulatedScanner
     environment: Mapping[str, str]
-    port: int
+    #: TCP ports for the device's console and panel.
+    ports: tuple[int, int]
     #: What the server has told of its jobs: the newest state of each, by token.
     states: Mapping[str, str]
 
@@ -71,8 +72,8 @@ class Desk:
                 "retry_first": 0.05,
                 "retry_max": 0.4,
             },
-            "console": {"listen": "127.0.0.1", "http_port": self.port, "discovery": False},
-            "panel": {"port": 0},
+            "console": {"listen": "127.0.0.1", "http_port": self.ports[0], "discovery": False},
+            "panel": {"port": self.ports[1]},
             "metrics": {"port": 0},
         }
 
@@ -129,10 +130,14 @@ def open_desk(folder: Path) -> Iterator[Desk]:
     )
     scanner = SimulatedScanner(folder / "scanner", ScannerModel(images_per_minute=_IMAGES_PER_MINUTE))
     environment = write_sane_config(folder / "sane", [scanner])
-    with running_scan_server(options) as server, closing(HeldPort("127.0.0.1", 0)) as held:
+    with (
+        running_scan_server(options) as server,
+        closing(HeldPort("127.0.0.1", 0)) as console,
+        closing(HeldPort("127.0.0.1", 0)) as panel,
+    ):
         process = ScanProcess(dpi=75, color="Grayscale8", width_mm=_WIDTH_MM, height_mm=_HEIGHT_MM)
         process.write(processes, PROCESS, f"{server.fqdn}:{server.port}")
-        yield Desk(folder, server, scanner, environment, held.number, states)
+        yield Desk(folder, server, scanner, environment, (console.number, panel.number), states)
 
 
 def _toml(sections: Mapping[str, Mapping[str, Any]]) -> str:

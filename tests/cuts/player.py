@@ -202,7 +202,7 @@ class _Player:
         def look(run: Run) -> None:
             if alarm.is_due(run) and process.is_running():
                 alarm.moment = _NEVER
-                for each in (process, *others):
+                for each in (*others, process):  # an agent must not see its client go
                     each.kill()
                 self._kills += 1
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -36,26 +37,27 @@ def agent() -> None:
         pytest.skip("this device has no agent yet: `dsm-device run` is missing")
 
 
-def _play(mode: Mode, count: int, folder: Path, layer: Path | None = None) -> None:
-    with open_desk(folder / "desk") as desk:
+def _play(mode: Mode, count: int, layer: Path | None = None) -> None:
+    # In a folder of a short name, as that of a socket has room for a hundred characters only.
+    with tempfile.TemporaryDirectory(prefix="cuts-") as folder, open_desk(Path(folder)) as desk:
         played = [play(desk, Cut(f"{_SEED}-{number}", mode, layer)) for number in range(count)]
     print(table(played))
     assert not [problem for each in played for problem in each.problems], table(played)
 
 
-def test_a_scan_that_is_cut_off_can_be_sent(tmp_path: Path) -> None:
-    _play("standalone", 10, tmp_path)
+def test_a_scan_that_is_cut_off_can_be_sent() -> None:
+    _play("standalone", 10)
 
 
-def test_a_scan_that_is_cut_off_can_be_sent_from_what_was_synced(tmp_path: Path, layer: Path) -> None:
-    _play("standalone", 10, tmp_path, layer)
-
-
-@pytest.mark.usefixtures("agent")
-def test_the_agent_delivers_what_was_cut_off(tmp_path: Path) -> None:
-    _play("agent", 15, tmp_path)
+def test_a_scan_that_is_cut_off_can_be_sent_from_what_was_synced(layer: Path) -> None:
+    _play("standalone", 10, layer)
 
 
 @pytest.mark.usefixtures("agent")
-def test_the_agent_delivers_what_was_cut_off_from_what_was_synced(tmp_path: Path, layer: Path) -> None:
-    _play("agent", 15, tmp_path, layer)
+def test_the_agent_delivers_what_was_cut_off() -> None:
+    _play("agent", 15)
+
+
+@pytest.mark.usefixtures("agent")
+def test_the_agent_delivers_what_was_cut_off_from_what_was_synced(layer: Path) -> None:
+    _play("agent", 15, layer)

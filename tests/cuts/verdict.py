@@ -30,14 +30,15 @@ def judge(desk: Desk, device: Device, load: int, shown: Sequence[int], known: se
     unheard = [job for job in jobs if job.state == "Creating" and not job.documents]
     delivered = max(map(len, sheets), default=0)
     problems = (
-        *_page_problems(sheets, shown),
+        *page_problems(sheets, shown),
         *_open_problems(jobs, len(unheard)),
         *(f"pages of job {name} are left in the spool" for name in device.waiting_jobs()),
     )
     return Outcome(len(shown), delivered, len(jobs), len(completed), len(unheard), problems)
 
 
-def _page_problems(jobs: Sequence[Sequence[int]], shown: Sequence[int]) -> Iterator[str]:
+def page_problems(jobs: Sequence[Sequence[int]], shown: Sequence[int]) -> Iterator[str]:
+    """``jobs``: the sheets in each completed post-scan job, in the order of arrival."""
     if len(jobs) > 1:
         yield f"{len(jobs)} completed post-scan jobs hold pages of the one scan: {list(map(list, jobs))}"
     for sheets in jobs:
