@@ -19,6 +19,10 @@ from tests.cuts.forgetting import build_layer
 from tests.cuts.player import Cut, Mode, play
 
 _SEED = 20
+#: So that no test takes long.
+_PARTS = (range(5), range(5, 10), range(10, 15))
+
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture
@@ -37,27 +41,29 @@ def agent() -> None:
         pytest.skip("this device has no agent yet: `dsm-device run` is missing")
 
 
-def _play(mode: Mode, count: int, layer: Path | None = None) -> None:
+def _play(mode: Mode, numbers: range, layer: Path | None = None) -> None:
     # In a folder of a short name, as that of a socket has room for a hundred characters only.
     with tempfile.TemporaryDirectory(prefix="cuts-") as folder, open_desk(Path(folder)) as desk:
-        played = [play(desk, Cut(f"{_SEED}-{number}", mode, layer)) for number in range(count)]
+        played = [play(desk, Cut(f"{_SEED}-{number}", mode, layer)) for number in numbers]
     print(table(played))
     assert not [problem for each in played for problem in each.problems], table(played)
 
 
 def test_a_scan_that_is_cut_off_can_be_sent() -> None:
-    _play("standalone", 10)
+    _play("standalone", range(10))
 
 
 def test_a_scan_that_is_cut_off_can_be_sent_from_what_was_synced(layer: Path) -> None:
-    _play("standalone", 10, layer)
+    _play("standalone", range(10), layer)
 
 
 @pytest.mark.usefixtures("agent")
-def test_the_agent_delivers_what_was_cut_off() -> None:
-    _play("agent", 15)
+@pytest.mark.parametrize("numbers", _PARTS, ids=str)
+def test_the_agent_delivers_what_was_cut_off(numbers: range) -> None:
+    _play("agent", numbers)
 
 
 @pytest.mark.usefixtures("agent")
-def test_the_agent_delivers_what_was_cut_off_from_what_was_synced(layer: Path) -> None:
-    _play("agent", 15, layer)
+@pytest.mark.parametrize("numbers", _PARTS, ids=str)
+def test_the_agent_delivers_what_was_cut_off_from_what_was_synced(numbers: range, layer: Path) -> None:
+    _play("agent", numbers, layer)
