@@ -94,7 +94,7 @@ class Intake:
         self._attendant = attendant
         self._until_cancelled = until_cancelled
         self._trouble_since_s: float | None = None
-        self._told = ""
+        self._told: type[ScannerError] | None = None
         self._before: PageAcquired | None = None
         self._told_alike = False
 
@@ -148,14 +148,14 @@ class Intake:
             self._trouble_since_s = now_s
         elif now_s - self._trouble_since_s > PATIENCE_S:
             return Choice.GIVE_UP
-        if self._told != str(error):
-            self._told = str(error)
-            self._listener(StateChanged("device", WAITING, self._told))
+        if self._told is not type(error):  # each call of the driver's words it in another way
+            self._told = type(error)
+            self._listener(StateChanged("device", WAITING, str(error)))
         return await self._until_cancelled(self._attendant.obstacle(error, pages))
 
     def _tell_end_of_trouble(self) -> None:
         if self._told:
-            self._told = ""
+            self._told = None
             self._listener(StateChanged("device", JobState.ACQUIRING))
 
     async def _keep(self, image: PageAcquired, n: int | None, suffix: str) -> None:

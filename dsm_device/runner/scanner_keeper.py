@@ -109,15 +109,15 @@ class Lent:
 
         A scanner that was kept open and has another address by now is opened there.
         """
-        has_begun = False
+        may_be_stale, self._was_warm = self._was_warm, False
         try:
             async with aclosing(self._reports(settings, sides, folder)) as reports:
                 async for report in reports:
-                    has_begun = True
+                    may_be_stale = False
                     yield report
             return
         except _GONE as error:
-            if has_begun or not self._was_warm or not await self._found_elsewhere(error):
+            if not may_be_stale or not await self._found_elsewhere(error):
                 raise
         async with aclosing(self._reports(settings, sides, folder)) as reports:
             async for report in reports:
@@ -133,8 +133,6 @@ class Lent:
             # After these the device is as good as before; whatever else happened, a new process is the safe way.
             self.is_well = error.clears_by_hand or isinstance(error, ScannerNoDocuments)
             raise
-        finally:
-            self._was_warm = False
 
     async def _found_elsewhere(self, error: ScannerError) -> bool:
         """No sheet has moved if the scanner is not where it was: then it may be asked again."""
