@@ -56,6 +56,7 @@ class PushScan:
         self._interrupted = False
         self._keeper = keeper
         self._lent: Lent | None = None
+        self._releasing: asyncio.Task[None] | None = None
         self._spool = spool
         self._server = server
         self._retry = retry
@@ -89,6 +90,8 @@ class PushScan:
                 await self._scan(plan, folder, lent, scanner)
             finally:
                 folder.release()
+                if self._releasing is not None:
+                    await self._releasing
 
     async def _scan(self, plan: Plan, folder: JobFolder, lent: Lent, scanner: AsyncExitStack) -> None:
         """``scanner`` is what gives ``lent`` back: done as soon as its part is over, delivery may take hours."""
@@ -107,7 +110,8 @@ class PushScan:
         try:
             await self._acquire(plan, folder, delivery, lent)
             self._lent = None
-            await scanner.aclose()
+            # Beside the delivery: a driver may take its time.
+            self._releasing = asyncio.create_task(scanner.aclose())
             await self._complete(folder, delivery)
             token = await self._delivered(delivering)
         except ServerError as error:
