@@ -1,8 +1,8 @@
 """One push scan from the first row to EndPostScanJob.
 
 Two tasks run side by side: :meth:`PushScan._acquire` borrows the scanner and commits pages to the spool as it
-delivers them, :class:`~.delivery.Delivery` takes them to the server. Neither waits for the other: a slow server does
-not slow the feeder, and the first page goes out while the second is being scanned.
+delivers them, :class:`~.delivery.Delivery` takes them to the server. Neither waits for the other: a slow server
+does not slow the feeder, and the first page goes out while the second is being scanned.
 """
 
 from __future__ import annotations
