@@ -133,7 +133,9 @@ class Agent:
             await asyncio.shield(task)
         except asyncio.CancelledError:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await asyncio.wait({task})
+            if not task.cancelled():
+                return task.result()  # it came too late, or failed by itself
             if self._stopping:
                 raise _stopping() from None
             raise Cancelled("the scan was cancelled") from None

@@ -188,8 +188,15 @@ class Delivery:
             self._listener(JobDone(token, pages))
             return False
         await self._settle(status)
+        if outcome_of(status) is JobEvent.SERVER_CANCELED:
+            raise Cancelled("the job was cancelled at the scan server")
         self._listener(JobDone(token, pages))
         return True
+
+    async def cancel_ended(self, token: str) -> None:
+        """Ask the server to stop what it does with an ended job; :meth:`finish` hears whether it did."""
+        with suppress(ServerError, TimeoutError):
+            await asyncio.wait_for(self._server.cancel_job(token), CANCEL_LIMIT_S)
 
     async def finish_ended(self) -> bool:
         """:meth:`finish` for a job that was told to be done before: somebody patient has only to follow it up."""

@@ -56,20 +56,15 @@ class _Images:
     number: Numbering
     done: int = 0
 
-    @property
-    def whole_sheets(self) -> int:
-        """Images of the sheets that need not be fed again: a sheet that jams at its back begins with its front."""
-        per_sheet = 2 if self.settings.source is InputSource.ADF_DUPLEX else 1
-        return self.done - self.done % per_sheet
-
     def rest(self) -> ScanSettings:
         """What to ask the scanner for now."""
         limit = self.settings.images
-        return replace(self.settings, images=limit - self.whole_sheets) if limit else self.settings
+        return replace(self.settings, images=limit - self.done) if limit else self.settings
 
-    def page(self, image: int) -> int | None:
-        """None for one that nobody wants, or that came before the sheet jammed."""
-        return None if image <= self.done else self.number(image)
+    @property
+    def ends_with_front(self) -> bool:
+        """Whether the last sheet is there without its back."""
+        return self.settings.source is InputSource.ADF_DUPLEX and self.done % 2 == 1
 
 
 class Intake:
@@ -97,6 +92,7 @@ class Intake:
         self._told: type[ScannerError] | None = None
         self._before: PageAcquired | None = None
         self._told_alike = False
+        self._half_sheet = 0
 
     async def take(
         self, settings: ScanSettings, sides: tuple[PageSpec, ...], number: Numbering = lambda image: image
@@ -119,12 +115,16 @@ class Intake:
                 if choice is Choice.GIVE_UP:
                     raise
                 if choice is Choice.GO_ON:
+                    self._warn_of_half_sheet(images, error)
                     continue
             return images.done
 
     async def _take_on(self, images: _Images) -> None:
-        """Take those that are still to come."""
-        before = images.whole_sheets
+        """Take those that are still to come. Each sheet begins with its front, also the one after a jam.
+
+        Nobody knows whether the sheet that jammed at its back is fed again or set aside, so no image is dropped.
+        """
+        before = images.done
         height_px: int | None = None
         async with aclosing(self._source.scan(images.rest(), images.sides, self._folder.path)) as reports:
             async for report in reports:
@@ -132,14 +132,13 @@ class Intake:
                     case PageStarted():
                         height_px = report.frame.height_px
                         self._tell_end_of_trouble()
-                    case Progress() if (n := images.page(before + report.n)) is not None:
+                    case Progress() if (n := images.number(before + report.n)) is not None:
                         self._listener(PageArriving(n, report.rows, height_px))
                     case PageAcquired():
                         image = before + report.n
-                        side = images.sides[(image - 1) % len(images.sides)]
-                        await self._keep(report, images.page(image), FORMATS[side.format].suffix)
-                        if image > images.done:
-                            images.done, self._trouble_since_s = image, None
+                        side = images.sides[(report.n - 1) % len(images.sides)]
+                        await self._keep(report, images.number(image), FORMATS[side.format].suffix)
+                        images.done, self._trouble_since_s = image, None
 
     async def _answer(self, error: ScannerError, pages: int) -> Choice:
         """What the attendant says to ``error``; told to the listener once, however often it is asked."""
@@ -152,6 +151,13 @@ class Intake:
             self._told = type(error)
             self._listener(StateChanged("device", WAITING, str(error)))
         return await self._until_cancelled(self._attendant.obstacle(error, pages))
+
+    def _warn_of_half_sheet(self, images: _Images, error: ScannerError) -> None:
+        if images.ends_with_front and self._half_sheet != images.done and isinstance(error, ScannerJammed):
+            self._half_sheet = images.done
+            self._listener(
+                Warned(f"page {images.done} is a front without its back; fed again, its sheet is in the job twice")
+            )
 
     def _tell_end_of_trouble(self) -> None:
         if self._told:

@@ -124,7 +124,7 @@ class PushScan:
             await delivery.stop(delivering, limit_s)
             await self._abandon(folder, delivery, error, limit_s)
             raise
-        await delivery.finish(token)
+        await self._finish(delivery, token)
 
     # ------------------------------------------------------------------------------------ acquisition
 
@@ -190,6 +190,18 @@ class PushScan:
         """Wait for the delivery, unless the user cancels first."""
         return await self._until_cancelled(_result(delivering))
 
+    async def _finish(self, delivery: Delivery, token: str) -> None:
+        """Hear what the server makes of it. A cancel that comes now still goes there, and the server decides."""
+        finishing = asyncio.create_task(delivery.finish(token))
+        try:
+            await self._until_cancelled(_result(finishing))
+        except (Cancelled, asyncio.CancelledError):
+            if self._interrupted:
+                finishing.cancel()
+                raise
+            await delivery.cancel_ended(token)
+            await finishing
+
     async def _abandon(self, folder: JobFolder, delivery: Delivery, error: BaseException, limit_s: float) -> None:
         """Nothing of a job that failed at the scanner is mailed: cancel it at the server, keep its pages here."""
         await delivery.cancel(limit_s)
@@ -206,7 +218,7 @@ class PushScan:
                 self._listener(Warned(_whereabouts(folder)))
 
 
-async def _result(delivering: asyncio.Task[str]) -> str:
+async def _result(delivering: asyncio.Task[T]) -> T:
     """The result of a task that goes on if nobody waits for it any more."""
     return await asyncio.shield(delivering)
 

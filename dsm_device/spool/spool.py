@@ -49,6 +49,8 @@ class Spool:
         """Make the folder where it is missing, and find out whether it can be written."""
         with _translated(self._root, "cannot be written"):
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for made in (self._root.parent, self._root.parent.parent):
+                _sync_folder(made)  # else a new device's first job could be lost with the folder's name
             with TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-", dir=self._root):
                 self._remove_old_scratch()
                 for path in self._root.glob(f"{_DISCARDED}*"):
@@ -272,6 +274,7 @@ class History:
         target = self._root / f"{job.id}.json"
         with _translated(target, "cannot be written"):
             self._root.mkdir(mode=0o700, exist_ok=True)
+            _sync_folder(self._root.parent)
             _write_synced(target, encode(job))
             for path in self._paths()[: -self._keep]:
                 path.unlink(missing_ok=True)

@@ -58,7 +58,7 @@ def test_a_scan_goes_through_the_agent_and_into_the_history(desk: Desk):
         (job,) = desk.run("--json", "jobs").lines
         assert (job["state"], job["sent"]) == ("done", job["pages"])
     assert [job.state for job in desk.server.jobs] == ["Completed"]
-    assert list(desk.spool.iterdir()) == []
+    assert _kept(desk) == []
 
 
 def test_sigterm_ends_it_with_0_within_5_s(desk: Desk):
@@ -96,7 +96,7 @@ def test_a_killed_agent_goes_on_where_it_was(desk: Desk):
     desk.server.start()
     with agent(desk):
         until(lambda: [job.state for job in desk.server.jobs] == ["Completed"], desk.folder / "agent.log")
-        until(lambda: not list(desk.spool.iterdir()))
+        until(lambda: not _kept(desk))
 
 
 def test_the_socket_is_for_the_group_and_the_spool_for_the_agent(desk: Desk):
@@ -113,7 +113,7 @@ def test_a_job_that_waits_can_be_cancelled_and_is_history(desk: Desk):
         assert desk.run("jobs", "cancel", job).code == 0
         (past,) = desk.run("--json", "jobs").lines
         assert (past["id"], past["state"]) == (job, "canceled")
-    assert list(desk.spool.iterdir()) == []
+    assert _kept(desk) == []
 
 
 def test_one_server_that_is_dead_holds_up_no_other(desk: Desk, make_desk: MakeDesk):
@@ -123,3 +123,71 @@ def test_one_server_that_is_dead_holds_up_no_other(desk: Desk, make_desk: MakeDe
         assert desk.scan().code == 0
     states = {json.loads(line)["state"] for line in desk.run("--json", "jobs").out.splitlines()}
     assert states == {"spooled", "done"}
+
+
+@pytest.mark.parametrize("moment", ["page", "sent"])
+def test_stopped_in_the_middle_of_a_job_it_keeps_the_pages_and_sends_them_at_its_next_start(
+    desk: Desk, moment: str
+):
+    with agent(desk) as process, desk.start("--json", "scan", "--process", "Demo") as client:
+        seen = _shown_until(client, moment)
+        began_s = time.monotonic()
+        process.terminate()
+        assert process.wait(LIMIT_S) == 0
+        assert time.monotonic() - began_s < 5
+        rest, words = client.communicate(timeout=LIMIT_S)
+        assert client.returncode == 5, words
+        shown = seen + [json.loads(line) for line in rest.splitlines()]
+    pages = sum(each["event"] == "page" for each in shown)
+    with agent(desk):
+        until(lambda: [job.state for job in desk.server.jobs][-1:] == ["Completed"], desk.folder / "agent.log")
+        until(lambda: not _kept(desk))
+    assert len(desk.server.jobs[-1].documents) >= pages
+    assert all(job.state in ("Completed", "Canceled") for job in desk.server.jobs)
+
+
+def _kept(desk: Desk) -> list[Path]:
+    """The jobs in the spool; a folder with a dot is a driver's, for what it needs in between."""
+    return [path for path in desk.spool.iterdir() if not path.name.startswith(".")]
+
+
+def _shown_until(client: subprocess.Popen[str], event: str) -> list[dict[str, object]]:
+    assert client.stdout is not None
+    shown = []
+    for line in client.stdout:
+        shown.append(json.loads(line))
+        if shown[-1]["event"] == event:
+            break
+    return shown
+
+
+def test_ctrl_c_at_the_client_cancels_the_job_everywhere(desk: Desk):
+    with agent(desk), desk.start("--json", "scan", "--process", "Demo") as client:
+        _shown_until(client, "page")
+        client.send_signal(signal.SIGINT)
+        client.communicate(timeout=LIMIT_S)
+        until(lambda: not _kept(desk))
+        # Where it came too late, the server has the job and the client says so.
+        late = client.returncode == 0
+        assert late or client.returncode == 6
+        assert {job.state for job in desk.server.jobs} <= {"Completed" if late else "Canceled"}
+
+
+def test_settings_are_read_again_on_sighup(desk: Desk):
+    desk.configure(directory={"path": str(desk.folder / "nowhere")})
+    with agent(desk) as process:
+        assert desk.scan().code == 4
+        desk.configure(directory={"path": str(desk.processes)})
+        process.send_signal(signal.SIGHUP)
+        until(lambda: "read again" in (desk.folder / "agent.log").read_text())
+        assert desk.scan().code == 0
+
+
+def test_settings_that_cannot_be_read_change_nothing(desk: Desk):
+    with agent(desk) as process:
+        good = desk.configuration.read_text()
+        desk.configuration.write_text(good + "\n[nonsense]\n")
+        process.send_signal(signal.SIGHUP)
+        until(lambda: "stay as they were" in (desk.folder / "agent.log").read_text())
+        desk.configuration.write_text(good)
+        assert desk.scan().code == 0
