@@ -41,7 +41,6 @@ class Scan(msgspec.Struct, frozen=True, tag=True):
     """
 
     number: int
-
     settings: ScanSettings
     sides: tuple[PageSpec, ...]
     folder: Path

@@ -33,15 +33,15 @@ class JobDescription:
 
 @dataclass(frozen=True, slots=True)
 class JobDetails(JobDescription):
-    """One job with all that is known of it: ``left_out`` are its blank pages, ``final_parameters`` what became of
-    each element of the ticket (WS-Scan, DocumentFinalParameters)."""
+    """One job with all that is known of it: ``bytes`` of all pages, ``left_out`` its blank ones,
+    ``final_parameters`` what became of each element of the ticket (WS-Scan, DocumentFinalParameters)."""
 
     format: str = ""
+    left_out: tuple[int, ...] = ()
+    final_parameters: tuple[Outcome, ...] = ()
     bytes: int = 0
     retries: int = 0
     finished: str = ""
-    left_out: tuple[int, ...] = ()
-    final_parameters: tuple[Outcome, ...] = ()
 
     @classmethod
     def of(cls, job: Job) -> JobDetails:

@@ -91,8 +91,16 @@ class Device:
 
     def waiting_jobs(self) -> list[str]:
         """Job folders in the spool that still hold pages; hidden ones are rubbish that the next start removes."""
-        pages = (self.state / "spool").glob("[!.]*/page-*")
-        return sorted({path.parent.name for path in pages})
+        folders = (self.state / "spool").glob("[!.]*")
+        return sorted(folder.name for folder in folders if _pages_in(folder))
+
+
+def _pages_in(folder: Path) -> bool:
+    """False also for a folder that goes while it is looked at."""
+    try:
+        return any(path.name.startswith("page-") for path in folder.iterdir())
+    except OSError:
+        return False
 
 
 def sheets_in(job: JobReport, load: int) -> list[int]:

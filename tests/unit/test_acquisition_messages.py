@@ -20,6 +20,6 @@ def test_capabilities_arrive_whole(opened: Opened) -> None:
     assert decode_report(encode(opened)) == opened
 
 
-@given(st.builds(Scan, st.from_type(ScanSettings), st.just((SPEC,)), st.just(FOLDER)))
+@given(st.builds(Scan, st.integers(1, 2**40), st.from_type(ScanSettings), st.just((SPEC,)), st.just(FOLDER)))
 def test_settings_arrive_whole(scan: Scan) -> None:
     assert decode_command(encode(scan)) == scan
