@@ -49,8 +49,9 @@ class Spool:
         """Make the folder where it is missing, and find out whether it can be written."""
         with _translated(self._root, "cannot be written"):
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for made in (self._root.parent, self._root.parent.parent):
-                _sync_folder(made)  # else a new device's first job could be lost with the folder's name
+            _sync_folder(self._root.parent)  # else a new device's first job could be lost with the folder's name
+            with contextlib.suppress(SpoolError):  # the folder above need not be ours to read
+                _sync_folder(self._root.parent.parent)
             with TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-", dir=self._root):
                 self._remove_old_scratch()
                 for path in self._root.glob(f"{_DISCARDED}*"):
