@@ -20,6 +20,7 @@
     │   ├── AnswerLost                     sent, but no answer: the operation may have happened
     │   ├── ServerNotTrusted               TLS: nothing was sent
     │   ├── ServerProtocolError            an answer that no WS-DSP server gives
+    │   ├── OutcomeUnknown                 nobody knows whether the job has arrived: ask before it is repeated
     │   ├── ServerRefused                  an HTTP status without a SOAP answer
     │   └── ServerFault                    a SOAP fault, with its subcode
     └── Cancelled                      6   nobody needs to
@@ -308,6 +309,10 @@ class ServerProtocolError(ServerError):
     def __init__(self, message: str, remedy: str = "", *, recovery: Recovery = Recovery.GIVE_UP) -> None:
         super().__init__(message, remedy)
         self.recovery = recovery
+
+
+class OutcomeUnknown(ServerError):
+    """Nobody knows whether EndPostScanJob has arrived, so nothing may be repeated without a person."""
 
 
 class ServerRefused(ServerError):

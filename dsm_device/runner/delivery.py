@@ -14,7 +14,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from dsm_device.errors import Cancelled, Recovery, ServerError, ServerFault, SpoolError
+from dsm_device.errors import Cancelled, OutcomeUnknown, Recovery, ServerError, ServerFault, SpoolError
 from dsm_device.job.model import SpooledPage
 from dsm_device.job.states import JobEvent, JobState
 from dsm_device.spool import JobFolder
@@ -69,10 +69,6 @@ class _JobLost(Exception):
     def __init__(self, cause: ServerError | None) -> None:
         super().__init__(cause.message if cause else "too long without a message")
         self.cause = cause
-
-
-class OutcomeUnknown(ServerError):
-    """Nobody knows whether EndPostScanJob has arrived, so nothing may be repeated without a person."""
 
 
 def _unknown_outcome(why: str) -> OutcomeUnknown:

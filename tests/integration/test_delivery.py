@@ -15,10 +15,10 @@ from PIL import Image
 
 from dsm_device.client.scan_server import ScanServer, ServerOptions
 from dsm_device.client.tls import TlsOptions, client_context
-from dsm_device.errors import ServerError, SpoolError
+from dsm_device.errors import OutcomeUnknown, ServerError, SpoolError
 from dsm_device.job.model import Job
 from dsm_device.job.states import JobState
-from dsm_device.runner.delivery import SILENCE_LIMIT_S, Delivery, OutcomeUnknown, RetryPolicy, redeliver
+from dsm_device.runner.delivery import SILENCE_LIMIT_S, Delivery, RetryPolicy, redeliver
 from dsm_device.runner.events import Event, JobDone, PageSent, Warned
 from dsm_device.spool import JobFolder, Spool
 from dsm_sim.peers.scan_server import (
