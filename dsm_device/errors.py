@@ -343,3 +343,26 @@ class Cancelled(DsmError):
     """The user cancelled."""
 
     exit_code = 6
+
+
+# ------------------------------------------------------------------------------ from process to process
+
+
+def name_of(error: DsmError) -> str:
+    """The class of ``error`` here; of somebody else's class, that from which it is derived."""
+    return next(str(kind.__name__) for kind in type(error).__mro__ if globals().get(kind.__name__) is kind)
+
+
+def rebuilt(
+    name: str, message: str, remedy: str, otherwise: type[DsmError], among: tuple[type[DsmError], ...]
+) -> DsmError:
+    """An error that another process told: of the class ``name`` if that is one of ``among``, else ``otherwise``.
+
+    What only its maker knows (a fault's subcode, an HTTP status) stays behind: who shows an error needs its words.
+    """
+    kind = globals().get(name)
+    if not (isinstance(kind, type) and issubclass(kind, among)):
+        kind = otherwise
+    error = kind.__new__(kind)
+    DsmError.__init__(error, message, remedy)
+    return error

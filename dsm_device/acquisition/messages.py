@@ -159,14 +159,9 @@ _REPORTED = (errors.ScannerError, errors.SpoolError, errors.Cancelled)
 
 
 def failed(error: errors.DsmError) -> Failed:
-    """A maker's own subclass is reported as the class of ours that it is derived from."""
-    ours = next(kind for kind in type(error).__mro__ if vars(errors).get(kind.__name__) is kind)
-    return Failed(ours.__name__, error.message, error.remedy)
+    return Failed(errors.name_of(error), error.message, error.remedy)
 
 
 def raised(report: Failed) -> errors.DsmError:
     """The exception that the worker reported, as an object of the same class."""
-    kind = vars(errors).get(report.error)
-    if not (isinstance(kind, type) and issubclass(kind, _REPORTED)):
-        kind = errors.ScannerError
-    return kind(report.message, report.remedy)
+    return errors.rebuilt(report.error, report.message, report.remedy, errors.ScannerError, _REPORTED)

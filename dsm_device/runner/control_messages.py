@@ -153,19 +153,9 @@ def _not_understood(error: Exception) -> NotUnderstood:
 
 
 def failed(error: errors.DsmError) -> Failed:
-    """A class of somebody else's is told as the class of ours that it is derived from."""
-    ours = next(kind for kind in type(error).__mro__ if vars(errors).get(kind.__name__) is kind)
-    return Failed(ours.__name__, error.message, error.remedy)
+    return Failed(errors.name_of(error), error.message, error.remedy)
 
 
 def raised(report: Failed) -> errors.DsmError:
-    """The exception that the agent reported, of the same class and so with the same exit code.
-
-    What only its maker knows (a fault's subcode, an HTTP status) stays behind: who shows an error needs its words.
-    """
-    kind = vars(errors).get(report.error)
-    if not (isinstance(kind, type) and issubclass(kind, errors.DsmError)):
-        kind = errors.ServerError
-    error = kind.__new__(kind)
-    errors.DsmError.__init__(error, report.message, report.remedy)
-    return error
+    """The exception that the agent reported, of the same class and so with the same exit code."""
+    return errors.rebuilt(report.error, report.message, report.remedy, errors.ServerError, (errors.DsmError,))
