@@ -14,7 +14,11 @@ from dsm_device.job.outcomes import Outcome
 from dsm_device.job.states import JobEvent, JobState, after
 from dsm_device.wire import xml
 
-FORMAT_VERSION = 1
+#: WS-Scan, JobId.
+LARGEST_NUMBER = 2_147_483_647
+#: Of version 1 there were jobs without a number.
+FORMAT_VERSION = 2
+_READ_VERSIONS = (1, FORMAT_VERSION)
 #: A scan process has at most 524,288 characters (MS-BDSRR), each of up to four octets.
 MAX_INSTRUCTIONS_OCTETS = 4 * 524_288
 
@@ -42,7 +46,8 @@ class SpooledPage(msgspec.Struct, frozen=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One push scan. ``instructions`` is psp:PostScanInstructions as read from the scan process, plus e-mail
     addresses added at the device; ``format`` is the wscn:Format of what is delivered; ``parameters`` is what
-    became of each element of the ticket (WS-Scan, DocumentFinalParameters)."""
+    became of each element of the ticket (WS-Scan, DocumentFinalParameters). ``number`` counts the jobs of this
+    device from 1 (WS-Scan, JobId); 0 is one that was given none."""
 
     id: str
     process_id: str
@@ -53,6 +58,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     instructions: str
     format: str
     created: datetime
+    number: int = 0
     state: JobState = JobState.ACQUIRING
     pages: tuple[SpooledPage, ...] = ()
     token: str = ""
@@ -118,15 +124,17 @@ def decode(record: bytes) -> Job:
         job = _decoder.decode(record)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(" ".join(str(error).split())) from error
-    if job.version != FORMAT_VERSION:
-        raise ValueError(f"it is of version {job.version}, this program writes {FORMAT_VERSION}")
+    if job.version not in _READ_VERSIONS:
+        raise ValueError(f"it is of version {job.version}, made by a later program than this one")
     _check(job)
-    return job
+    return msgspec.structs.replace(job, version=FORMAT_VERSION)
 
 
 def _check(job: Job) -> None:
     """What the types do not say and later steps rely on."""
     xml.parse(job.instructions.encode("utf-8", "replace"), limit=MAX_INSTRUCTIONS_OCTETS)
+    if not 0 <= job.number <= LARGEST_NUMBER:
+        raise ValueError(f"its number {job.number} is out of range")
     if job.format not in FORMATS:
         raise ValueError(f"its format {job.format[:40]!r} is not known")
     if not (job.user_sid + job.process_id + job.repository).isprintable():

@@ -1,14 +1,15 @@
-"""The spool: ``<state_dir>/spool/<job>/`` holds ``job.json`` and one file a page, ``<state_dir>/history`` a record
-of each job that is done.
+"""The spool: ``<state_dir>/spool/<job>/`` holds the job's log and one file a page, ``<state_dir>/history`` a
+record of each job that is done.
 
-A page is written to a temporary file, synced, renamed and recorded, in this order, and only then counted: what
-``job.json`` names is complete on disk whatever happens next. All files are readable by this user alone.
+A page is written to a temporary file, synced, renamed and logged, in this order, and only then counted: what the
+log names is complete on disk whatever happens next. All files are readable by this user alone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import re
 import shutil
@@ -22,10 +23,16 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from dsm_device.errors import SpoolError
-from dsm_device.job.model import Job, SpooledPage, decode, encode
+from dsm_device.job.model import Job, SpooledPage
 from dsm_device.job.states import JobEvent
+from dsm_device.spool import job_log
+from dsm_device.spool.files import sync_folder, translated
+from dsm_device.spool.history import History
+from dsm_device.spool.job_log import JobLog
+from dsm_device.spool.numbers import JobNumbers
 
-RECORD = "job.json"
+_log = logging.getLogger(__name__)
+
 PAGE_FILE = re.compile(r"page-(\d{5,9})\.(?!part$)\w+")
 #: Followed by the process's number.
 _SCRATCH = ".scratch-"
@@ -44,14 +51,15 @@ class Spool:
         self._root = state_dir / "spool"
         self._max_bytes = max_bytes
         self._history = History(state_dir / "history", keep_history)
+        self._numbers = JobNumbers(state_dir / "last-job-number", self._highest_number)
 
     def open(self) -> None:
         """Make the folder where it is missing, and find out whether it can be written."""
-        with _translated(self._root, "cannot be written"):
+        with translated(self._root, "cannot be written"):
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _sync_folder(self._root.parent)  # else a new device's first job could be lost with the folder's name
+            sync_folder(self._root.parent)  # else a new device's first job could be lost with the folder's name
             with contextlib.suppress(SpoolError):  # the folder above need not be ours to read
-                _sync_folder(self._root.parent.parent)
+                sync_folder(self._root.parent.parent)
             with TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-", dir=self._root):
                 self._remove_old_scratch()
                 for path in self._root.glob(f"{_DISCARDED}*"):
@@ -66,25 +74,37 @@ class Spool:
 
     def scratch(self) -> TemporaryDirectory[str]:
         """A folder for a driver's temporary files, on the spool's disk; a context manager that removes it."""
-        with _translated(self._root, "cannot be written"):
+        with translated(self._root, "cannot be written"):
             return TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-", dir=self._root)
 
     def create(self, job: Job) -> JobFolder:
-        """A folder for ``job``, with its record."""
+        """A folder for ``job``, which gets its number, with its record: both or, after a power cut, neither."""
+        job = msgspec.structs.replace(job, number=self._numbers.take())
         path = self._root / job.id
-        with _translated(path, "cannot be created"):
-            path.mkdir(mode=0o700)
-        _sync_folder(self._root)
-        folder = JobFolder(path, job, self._history)
-        folder.claim()
-        folder.update(lambda _: job)
+        begun = self._root / f"{_SCRATCH}{os.getpid()}-{job.id}"
+        with translated(path, "cannot be created"):
+            begun.mkdir(mode=0o700)
+        folder = JobFolder(begun, job, self._history)
+        try:
+            folder.begin(job)
+            folder.move_to(path)
+        except BaseException:
+            folder.release()
+            shutil.rmtree(begun, ignore_errors=True)
+            raise
         return folder
 
+    def _highest_number(self) -> int:
+        known = (*self.history(), *(folder.job for folder in self.jobs()))
+        return max((job.number for job in known), default=0)
+
     def jobs(self) -> Iterator[JobFolder]:
-        """The jobs in the spool, oldest first. Folders without a readable record are left out."""
+        """The jobs in the spool, oldest first. Those without a readable record are left out."""
+        found = []
         for path in self._folders():
             with contextlib.suppress(SpoolError):
-                yield JobFolder(path, _read(path / RECORD), self._history)
+                found.append(JobFolder(path, job_log.read(path).job, self._history))
+        yield from sorted(found, key=lambda folder: folder.job.number)
 
     def history(self) -> Iterator[Job]:
         """The jobs that are done, oldest first."""
@@ -94,7 +114,7 @@ class Spool:
         """The jobs whose record cannot be read, with what is wrong; their pages are left alone."""
         for path in self._folders():
             try:
-                _read(path / RECORD)
+                job_log.read(path)
             except SpoolError as error:
                 yield path.name, error
 
@@ -103,19 +123,19 @@ class Spool:
         path = self._root / job_id
         if job_id not in (folder.name for folder in self._folders()):
             raise SpoolError(f"there is no job {job_id[:80]!r} in the spool", "`dsm-device jobs` lists them")
-        return JobFolder(path, _read(path / RECORD), self._history)
+        return JobFolder(path, job_log.read(path).job, self._history, self._numbers)
 
     def _folders(self) -> list[Path]:
         """Those that have a record."""
         if not self._root.is_dir():
             return []
-        with _translated(self._root, "cannot be read"):
+        with translated(self._root, "cannot be read"):
             folders = (path for path in self._root.iterdir() if not path.name.startswith("."))
-            return sorted(path for path in folders if (path / RECORD).is_file())
+            return sorted(path for path in folders if job_log.has_record(path))
 
     def free_bytes(self) -> int:
         """How much may still be written: the lesser of the limit's and the disk's room; negative if over."""
-        with _translated(self._root, "cannot be read"):
+        with translated(self._root, "cannot be read"):
             disk = shutil.disk_usage(self._root).free - RESERVE_BYTES
             return min(disk, self._max_bytes - _size_of(self._root))
 
@@ -132,17 +152,43 @@ class JobFolder:
     """One job on disk. ``job`` is what the record says, but for confirmations of the last second. Its methods may
     be called from any thread: pages are committed and confirmed side by side."""
 
-    def __init__(self, path: Path, job: Job, history: History | None = None) -> None:
+    def __init__(
+        self, path: Path, job: Job, history: History | None = None, numbers: JobNumbers | None = None
+    ) -> None:
         self.path = path
         self.job = job
         self._history = history
+        self._numbers = numbers
+        self._log = JobLog(path)
+        self._written = job
         self._lock = threading.Lock()
         self._claim: int | None = None
         self._written_s = 0.0
 
+    def begin(self, job: Job) -> None:
+        """Make a record of ``job`` where there is none yet, as the only process."""
+        self._lock_folder()
+        self._rewrite(job)
+
+    def move_to(self, path: Path) -> None:
+        """Let the folder appear in the spool."""
+        with translated(path, "cannot be created"):
+            self.path.rename(path)
+            sync_folder(path.parent)
+        self.path = path
+        self._log.folder = path
+
     def claim(self) -> None:
         """Work on this job as the only process, until this one ends or removes it. Raises :class:`SpoolError`."""
-        with _translated(self.path, "cannot be opened"):
+        self._lock_folder()
+        try:
+            self._take_over()
+        except BaseException:
+            self.release()
+            raise
+
+    def _lock_folder(self) -> None:
+        with translated(self.path, "cannot be opened"):
             descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -152,10 +198,29 @@ class JobFolder:
                 f"job {self.job.id} is being scanned or sent right now", "wait until that has ended"
             ) from error
         self._claim = descriptor
-        record = self.path / RECORD
-        if record.exists():  # it may have changed since it was read
-            self.job = _read(record)
-            self._take_up_pages()
+
+    def _take_over(self) -> None:
+        """The record may have changed since it was read, and a process that was killed may have left work."""
+        replayed = job_log.read(self.path)
+        self.job = self._written = replayed.job
+        self._log = JobLog(self.path, replayed.octets)
+        if replayed.damaged or not replayed.octets:
+            self._mend(replayed.job, replayed.damaged)
+        self._take_up_pages()
+
+    def _mend(self, job: Job, damaged: Sequence[int]) -> None:
+        """A new log in the place of one that is damaged, or of the first version's record."""
+        if damaged:
+            lines = ", ".join(map(str, damaged[:20]))
+            _log.warning("job %s: line %s of its log was damaged and is left out", job.id, lines)
+        if not job.number and self._numbers is not None:
+            job = msgspec.structs.replace(job, number=self._numbers.take())
+        self._rewrite(job)
+        (self.path / job_log.OLD_RECORD).unlink(missing_ok=True)
+
+    def _rewrite(self, job: Job) -> None:
+        self._log.begin(job)
+        self.job = self._written = job
 
     def _take_up_pages(self) -> None:
         """Record the pages that were complete and synced, hence renamed, when a process ended before it did."""
@@ -170,12 +235,11 @@ class JobFolder:
         return self.path / page.file
 
     def update(self, change: Callable[[Job], Job]) -> None:
-        """Replace the record by what ``change`` makes of it, atomically and synced."""
-        target = self.path / RECORD
-        with self._lock, _translated(target, "cannot be written"):
+        """Make of the job what ``change`` makes of it, logged and synced; nothing after a ``SpoolError``."""
+        with self._lock:
             job = change(self.job)
-            _write_synced(target, encode(job))
-            self.job = job
+            self._log.append(self._written, job)
+            self.job = self._written = job
             self._written_s = time.monotonic()
 
     def commit_page(
@@ -183,19 +247,19 @@ class JobFolder:
     ) -> SpooledPage:
         """Make the acquired file a page of the job: sync, rename, record."""
         target = self.path / f"page-{n:05d}{suffix}"
-        with _translated(target, "cannot be written"):
+        with translated(target, "cannot be written"):
             with acquired.open("rb") as file:
                 os.fsync(file.fileno())
                 size = os.fstat(file.fileno()).st_size
             acquired.rename(target)
-        _sync_folder(self.path)
+        sync_folder(self.path)
         page = SpooledPage(n, target.name, size, crc32=crc32, left_out=left_out)
         self.update(lambda job: job.with_page(page))
         return page
 
     def drop(self, acquired: Path) -> None:
         """Delete an acquired file that does not become a page."""
-        with _translated(acquired, "cannot be deleted"):
+        with translated(acquired, "cannot be deleted"):
             acquired.unlink()
 
     def mark_sent(self, pages: Sequence[SpooledPage]) -> None:
@@ -248,9 +312,9 @@ class JobFolder:
         if self._history is not None:
             self._history.add(self.job.as_past(event, datetime.now(UTC)))
         discarded = self.path.with_name(_DISCARDED + self.path.name)
-        with _translated(self.path, "cannot be deleted"):
+        with translated(self.path, "cannot be deleted"):
             self.path.rename(discarded)
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
             shutil.rmtree(discarded)
         self.release()
 
@@ -259,60 +323,6 @@ class JobFolder:
         if self._claim is not None:
             os.close(self._claim)
             self._claim = None
-
-
-class History:
-    """A record for each of the newest ``keep`` jobs that are done."""
-
-    def __init__(self, root: Path, keep: int) -> None:
-        self._root = root
-        self._keep = keep
-
-    def add(self, job: Job) -> None:
-        """Keep the record of ``job``, and no more than so many."""
-        if not self._keep:
-            return
-        target = self._root / f"{job.id}.json"
-        with _translated(target, "cannot be written"):
-            self._root.mkdir(mode=0o700, exist_ok=True)
-            _sync_folder(self._root.parent)
-            _write_synced(target, encode(job))
-            for path in self._paths()[: -self._keep]:
-                path.unlink(missing_ok=True)
-
-    def jobs(self) -> Iterator[Job]:
-        """Oldest first. A record that cannot be read is left out: nothing but a line in a list depends on it."""
-        for path in self._paths():
-            with contextlib.suppress(SpoolError):
-                yield _read(path)
-
-    def _paths(self) -> list[Path]:
-        """By when they were done: the clock of a board without a battery may have stood still in between."""
-        with contextlib.suppress(FileNotFoundError), _translated(self._root, "cannot be read"):
-            return sorted(self._root.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-        return []
-
-
-def _write_synced(target: Path, content: bytes) -> None:
-    """Replace ``target``, atomically and synced."""
-    temporary = target.with_name(target.name + ".part")
-    with open(temporary, "wb", opener=_private) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(target)
-    _sync_folder(target.parent)
-
-
-def _read(record: Path) -> Job:
-    with _translated(record, "cannot be read"):
-        data = record.read_bytes()
-    try:
-        return decode(data)
-    except ValueError as error:
-        raise SpoolError(
-            f"the job record {record} cannot be used: {error}", "its page files beside it can be saved by hand"
-        ) from error
 
 
 def _size_of(folder: Path) -> int:
@@ -324,27 +334,3 @@ def _size_of(folder: Path) -> int:
                 is_folder = entry.is_dir(follow_symlinks=False)
                 total += _size_of(Path(entry)) if is_folder else entry.stat(follow_symlinks=False).st_size
     return total
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def _sync_folder(path: Path) -> None:
-    with _translated(path, "cannot be synced"):
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _translated(path: Path, problem: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise SpoolError(
-            f"{path} {problem}: {error.strerror or error}",
-            "check the disk's space and device.state_dir's owner",
-        ) from error

@@ -9,9 +9,11 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from PIL import Image
 
+from dsm_device.spool import job_log
 from dsm_sim.certificates import create_authority
 from dsm_sim.peers.scan_server import (
     Action,
@@ -189,7 +191,7 @@ def test_no_scanner_is_exit_3(desk):
     outcome = desk.scan()
     assert outcome.code == 3
     assert "test:7" in outcome.last_words
-    assert not list(desk.spool.glob("*/job.json"))
+    assert not list(desk.spool.glob("*/job.log"))
 
 
 def test_what_the_scanner_cannot_do_is_refused_before_anything_moves(desk):
@@ -218,7 +220,7 @@ def test_a_scanner_that_fails_at_once_leaves_no_trace_at_the_server(desk, odd_ba
     assert outcome.code == 3
     assert words in outcome.last_words
     assert desk.server.report().requests.get("CreatePostScanJob", 0) == 0
-    assert not list(desk.spool.glob("*/job.json"))
+    assert not list(desk.spool.glob("*/job.log"))
 
 
 @pytest.mark.parametrize("status", [6, 8, 9])
@@ -244,7 +246,7 @@ def test_the_feeder_is_emptied_whatever_it_holds(desk, odd_backend):
 
 
 def spooled_jobs(spool: Path) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text()) for path in sorted(spool.glob("*/job.json"))]
+    return [msgspec.to_builtins(job_log.read(path.parent).job) for path in sorted(spool.glob("*/job.log"))]
 
 
 def test_a_server_that_is_not_there_is_exit_5_and_every_page_stays(make_desk):
@@ -297,7 +299,7 @@ def test_a_cancelled_scan_is_exit_6_and_cancelled_at_the_server(desk, number: si
     (job,) = desk.server.jobs
     assert job.state == "Canceled"
     assert job.files == ()
-    assert not list(desk.spool.glob("*/job.json"))
+    assert not list(desk.spool.glob("*/job.log"))
 
 
 def test_a_reader_that_leaves_stops_no_scan(desk):

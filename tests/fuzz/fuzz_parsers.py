@@ -19,6 +19,7 @@ import struct
 import sys
 import time
 import traceback
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ from dsm_device.errors import ConfigurationError, SpoolError, UsageError
 from dsm_device.hardware import ColorProcessing, Frame
 from dsm_device.imaging.documents import DocumentInfo, DocumentPage, compose
 from dsm_device.job import model
+from dsm_device.spool import job_log
 from dsm_device.wire import discovery, eventing, metadata, processing, repository, scan_process
 from dsm_device.wire.envelope import parse_answer
 from dsm_device.wire.ticket import ScanTicket
@@ -192,6 +194,14 @@ _JOB_RECORD = model.encode(
         pages=(model.SpooledPage(1, "page-00001.jpg", 4711, sent=True),),
     )
 )
+_JOB_LOG = b'{"job": %s}\n{"change": {"state": "created", "token": "t"}}\n' % _JOB_RECORD
+
+
+def _signed(lines: bytes) -> bytes:
+    """With the checksums that a log has."""
+    return b"".join(b"%08x %s\n" % (zlib.crc32(line), line) for line in lines.splitlines())
+
+
 _REPORTS = [
     messages.encode(messages.PageStarted(1, Frame(ColorProcessing.RGB_24, 2480, 3508, 7440, 300, 300))),
     messages.encode(
@@ -235,6 +245,8 @@ TARGETS: dict[str, Target] = {
         [b"Format=png\nMediaFront/Resolution=300x300\nInputSize/InputMediaSize=8268x11693\nImagesToTransfer=2"],
     ),
     "job_record": Target(model.decode, (ValueError,), [_JOB_RECORD]),
+    "job_log": Target(job_log.replay, (ValueError,), [_signed(_JOB_LOG)]),
+    "job_log_lines": Target(lambda data: job_log.replay(_signed(data)), (ValueError,), [_JOB_LOG]),
     "page_file": Target(_page_file, (SpoolError,), [_tiff("<"), _tiff(">")]),
     "acquisition_report": Target(messages.decode_report, (messages.ProtocolBreach,), _REPORTS),
 }
