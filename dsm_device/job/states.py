@@ -1,6 +1,7 @@
-"""How far a job can come, and what leads from one state to the next: a table, without I/O and without a clock.
+"""How far a job can come, what leads from one state to the next, and what is to be done in each: two tables,
+without I/O and without a clock.
 
-``python -m dsm_device.job.states`` draws it (the diagram in ARCHITECTURE.md).
+``python -m dsm_device.job.states`` draws them (the diagram and the table in ARCHITECTURE.md).
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ class JobState(StrEnum):
         return self in (JobState.FAILED, JobState.UNKNOWN)
 
     @property
+    def command(self) -> Command | None:
+        """What brings the job on; None where nothing does."""
+        return COMMANDS[self][0] if self in COMMANDS else None
+
+    @property
     def is_ended(self) -> bool:
         """Whether the server has all of it and was told so."""
         return self in (JobState.ENDED, JobState.PROCESSING)
@@ -66,6 +72,26 @@ class JobEvent(StrEnum):
     SERVER_FAILED = "the server could do nothing with it"
     SERVER_CANCELED = "it was cancelled at the server"
     CANCELED = "the user cancels"
+
+
+class Command(StrEnum):
+    """What the device does to bring a job on."""
+
+    SCAN = "scan"
+    LOCATE = "find the server"
+    CREATE = "CreatePostScanJob"
+    SEND = "SendImage"
+    END = "EndPostScanJob"
+    HEAR = "hear what becomes of it"
+
+
+class Repetition(StrEnum):
+    """Whether a command may be given again by itself when nobody knows whether it was carried out: after an answer
+    that was lost, or by a process that takes up the job of one that was killed."""
+
+    REPEAT = "repeat"
+    ASK_FIRST = "ask first"
+    NEVER = "never"
 
 
 class ForbiddenTransition(Exception):
@@ -129,6 +155,24 @@ TRANSITIONS: Final[Mapping[JobState, Mapping[JobEvent, JobState]]] = MappingProx
     }
 )
 
+#: What brings a job on from each state, and whether that may be repeated. A sheet is not fed twice by itself. A
+#: post-scan job without images ends by itself, so that one too many does no harm; an image or an end must not come
+#: twice. A job that failed or whose end is in doubt might reach somebody twice, so a person decides.
+COMMANDS: Final[Mapping[JobState, tuple[Command, Repetition]]] = MappingProxyType(
+    {
+        _S.ACQUIRING: (Command.SCAN, Repetition.NEVER),
+        _S.SPOOLED: (Command.LOCATE, Repetition.REPEAT),
+        _S.LOCATED: (Command.CREATE, Repetition.REPEAT),
+        _S.CREATED: (Command.SEND, Repetition.ASK_FIRST),
+        _S.SENDING: (Command.SEND, Repetition.ASK_FIRST),
+        _S.ENDING: (Command.END, Repetition.ASK_FIRST),
+        _S.ENDED: (Command.HEAR, Repetition.REPEAT),
+        _S.PROCESSING: (Command.HEAR, Repetition.REPEAT),
+        _S.FAILED: (Command.LOCATE, Repetition.NEVER),
+        _S.UNKNOWN: (Command.LOCATE, Repetition.NEVER),
+    }
+)
+
 #: The same to a console: JobState and JobStateReason (WS-Scan, JobStatus).
 WS_SCAN: Final[Mapping[JobState, tuple[str, str]]] = MappingProxyType(
     {
@@ -170,6 +214,14 @@ def diagram() -> Iterator[str]:
             yield f"    {_node(state)} --> [*]"
 
 
+def commands() -> Iterator[str]:
+    """What is done in each state as a Markdown table, line by line."""
+    yield "| state | command | again by itself |"
+    yield "|---|---|---|"
+    for state, (command, repetition) in COMMANDS.items():
+        yield f"| {state} | {command} | {repetition} |"
+
+
 def _node(state: JobState) -> str:
     return state.value.replace(" ", "_")
 
@@ -177,4 +229,4 @@ def _node(state: JobState) -> str:
 if __name__ == "__main__":
     import sys
 
-    sys.stdout.write("\n".join(diagram()) + "\n")
+    sys.stdout.write("\n".join((*diagram(), "", *commands())) + "\n")

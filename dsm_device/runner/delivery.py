@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dsm_device.errors import Cancelled, OutcomeUnknown, Recovery, ServerError, ServerFault, SpoolError
 from dsm_device.job.model import SpooledPage
-from dsm_device.job.states import JobEvent, JobState
+from dsm_device.job.states import Command, JobEvent, JobState
 from dsm_device.spool import JobFolder
 from dsm_device.wire import xml
 from dsm_device.wire.processing import CREATING, DOCUMENTS, JOB_STATUS, JobStatus
@@ -87,7 +86,7 @@ class Delivery:
         server: ScanServer,
         retry: RetryPolicy,
         listener: Listener,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
         *,
         in_order: bool = True,
         events: EventSource | None = None,
@@ -103,7 +102,7 @@ class Delivery:
         self._server = server
         self._retry = retry
         self._listener = listener
-        self._clock = clock
+        self._clock = clock or asyncio.get_running_loop().time
         self._arrival = asyncio.Condition()
         self._complete = False
         self._stopped = False
@@ -459,12 +458,11 @@ async def redeliver(folder: JobFolder, delivery: Delivery) -> bool:
     One that has been ended is only put away, and one that may have been is asked for. Whatever fails is written
     into the job, which then waits for another time, or for a person.
     """
-    if folder.job.state.is_ended:
+    command = folder.job.state.command
+    if command is Command.HEAR:
         return await delivery.finish_ended()
     try:
-        token = (
-            await delivery.end_begun() if folder.job.state is JobState.ENDING else await _send(folder, delivery)
-        )
+        token = await (delivery.end_begun() if command is Command.END else _send(folder, delivery))
     except (ServerError, SpoolError) as error:
         await asyncio.to_thread(note_failure, folder, error)
         raise

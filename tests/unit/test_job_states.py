@@ -8,15 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from dsm_device.errors import Recovery
 from dsm_device.job.states import (
+    COMMANDS,
     TRANSITIONS,
     WS_SCAN,
+    Command,
     ForbiddenTransition,
     JobEvent,
     JobState,
+    Repetition,
     after,
+    commands,
     diagram,
 )
+from dsm_device.wire.faults import Operation
 
 SERVER_EVENTS = {event for event in JobEvent if event.name.startswith("SERVER_")}
 PAST = {JobState.DONE, JobState.DONE_WITH_ERRORS, JobState.CANCELED}
@@ -30,6 +36,27 @@ def test_every_pair_leads_on_or_is_forbidden(state: JobState, event: JobEvent):
     else:
         with pytest.raises(ForbiddenTransition, match=f'"{event}" cannot happen to a job that is "{state}"'):
             after(state, event)
+
+
+def test_everything_but_the_past_has_a_command():
+    assert set(COMMANDS) == set(JobState) - PAST
+    assert {state for state in JobState if state.command is None} == PAST
+
+
+def test_what_must_not_come_twice_is_asked_for_first():
+    """WS-DSP, repeating safely: the protocol's own mark of each operation says the same."""
+    marks = dict(COMMANDS.values())
+    for command in (Command.CREATE, Command.SEND, Command.END):
+        is_repeated = marks[command] is Repetition.REPEAT
+        assert Operation(command.value).is_repeatable is is_repeated
+        assert Operation(command.value).after_lost_answer is (
+            Recovery.RETRY_LATER if is_repeated else Recovery.ASK_FIRST
+        )
+
+
+def test_what_is_never_repeated_waits_for_a_person():
+    never = {state for state, (_, repetition) in COMMANDS.items() if repetition is Repetition.NEVER}
+    assert never == {state for state in JobState if state.needs_person} | {JobState.ACQUIRING}
 
 
 def test_what_is_past_stays_past():
@@ -80,7 +107,8 @@ def test_a_hundred_thousand_random_events_keep_to_the_promises():
             state, was_ended, cancelled = JobState.ACQUIRING, False, False
 
 
-def test_the_diagram_in_the_architecture_is_the_table():
+def test_diagram_and_table_in_the_architecture_are_those_of_the_program():
     text = (Path(__file__).parents[2] / "dsm_device" / "ARCHITECTURE.md").read_text("utf-8")
     drawn = re.search(r"```mermaid\n(stateDiagram.*?)```", text, re.S)
     assert drawn and drawn[1].splitlines() == list(diagram())
+    assert "\n".join(commands()) in text
