@@ -19,6 +19,7 @@
     │   ├── ServerUnreachable              not reached, or gone before a byte was sent: try again later
     │   ├── AnswerLost                     sent, but no answer: the operation may have happened
     │   ├── ServerNotTrusted               TLS: nothing was sent
+    │   │   └── ClockNotSet                for want of a clock that says what day it is: try again later
     │   ├── ServerProtocolError            an answer that no WS-DSP server gives
     │   ├── OutcomeUnknown                 nobody knows whether the job has arrived: ask before it is repeated
     │   ├── ServerRefused                  an HTTP status without a SOAP answer
@@ -299,6 +300,12 @@ class AnswerLost(ServerError):
 
 class ServerNotTrusted(ServerError):
     """One side's certificate did not pass at the other; no message was processed."""
+
+
+class ClockNotSet(ServerNotTrusted):
+    """Our own clock is wrong by years, so nothing is valid yet; a time server may still put it right."""
+
+    recovery = Recovery.RETRY_LATER
 
 
 class ServerProtocolError(ServerError):

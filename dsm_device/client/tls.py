@@ -10,13 +10,13 @@ import contextlib
 import os
 import ssl
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from dsm_device.client import certificate
 from dsm_device.client.certificate import Certificate
-from dsm_device.errors import ConfigurationError, ServerNotTrusted
+from dsm_device.errors import ClockNotSet, ConfigurationError, ServerNotTrusted
 
 #: OpenSSL's verification results (x509_vfy.h) that have a remedy of their own.
 _NOT_YET_VALID: Final = 9
@@ -40,6 +40,11 @@ _ABOUT_OUR_CERTIFICATE: Final = (
     "ALERT_HANDSHAKE_FAILURE",
 )
 
+
+#: This program is younger than any clock that says less: boards without a battery start in 1970.
+_OLDEST_TRUE_TIME: Final = datetime(2026, 1, 1, tzinfo=UTC)
+#: Nobody installs a certificate so long before it begins: a clock that was saved at the last shutdown is behind.
+_LONGEST_IN_ADVANCE: Final = timedelta(days=366)
 
 #: The server answered a handshake a moment ago.
 _FETCH_WITHIN_S: Final = 5.0
@@ -151,7 +156,7 @@ async def explain(error: ssl.SSLError, *, name: str, host: str, port: int) -> Se
     if not isinstance(error, ssl.SSLCertVerificationError):
         return _explain_handshake(error, name)
     presented = await _fetch(name, host, port)
-    return _explain_verification(error, name, presented)
+    return _explain_verification(error, name, presented, datetime.now(UTC))
 
 
 async def _fetch(name: str, host: str, port: int) -> Certificate | None:
@@ -170,13 +175,14 @@ async def _fetch(name: str, host: str, port: int) -> Certificate | None:
 
 
 def _explain_verification(
-    error: ssl.SSLCertVerificationError, name: str, presented: Certificate | None
+    error: ssl.SSLCertVerificationError, name: str, presented: Certificate | None, today: datetime
 ) -> ServerNotTrusted:
-    today = datetime.now(UTC)
     clock = f"this device's clock says {today:%Y-%m-%d}: set it if that is wrong"
     if error.verify_code == _EXPIRED:
         when = f" on {presented.not_after:%Y-%m-%d}" if presented and presented.not_after < today else ""
         return _refused(name, f"has expired{when}", f"{clock}, else renew the server's certificate")
+    if error.verify_code == _NOT_YET_VALID and is_clock_behind(today, presented.not_before if presented else None):
+        return _clock_not_set(name, today)
     if error.verify_code == _NOT_YET_VALID:
         when = f" before {presented.not_before:%Y-%m-%d}" if presented and presented.not_before > today else ""
         return _refused(name, f"is not valid{when or ' yet'}", clock)
@@ -190,6 +196,20 @@ def _explain_verification(
     if error.verify_code == _WRONG_PURPOSE:
         return _refused(name, "is not made for a server", "give the server one for server authentication")
     return _refused(name, f"does not pass: {error.verify_message}", "have the server's administrator look at it")
+
+
+def is_clock_behind(today: datetime, not_before: datetime | None) -> bool:
+    """Whether it is rather our clock that is wrong than a certificate that is not valid yet; None: not known."""
+    if today < _OLDEST_TRUE_TIME:
+        return True
+    return not_before is not None and not_before - today > _LONGEST_IN_ADVANCE
+
+
+def _clock_not_set(name: str, today: datetime) -> ClockNotSet:
+    return ClockNotSet(
+        f"this device's clock is wrong, it says {today:%Y-%m-%d}: no certificate of scan server {name} is valid",
+        "connect the device to a time server (NTP), or set the clock by hand; then it goes on by itself",
+    )
 
 
 def _explain_name(name: str, presented: Certificate | None) -> ServerNotTrusted:

@@ -87,6 +87,28 @@ def test_what_a_dead_server_kept_waiting_is_delivered_when_it_is_back(desk: Desk
         until(lambda: [job.state for job in desk.server.jobs] == ["Completed"], desk.folder / "agent.log")
 
 
+def test_a_clock_that_stands_in_1970_is_waited_for(desk: Desk):
+    """No certificate is valid then. The board hears of a time server later, and the job goes by itself."""
+    stands = desk.folder / "clock-stands"
+    stands.touch()
+    desk.environment = {**desk.environment, **clock_that_stands(stands)}
+    with agent(desk):
+        refused = desk.scan()
+        assert refused.code == 5
+        assert "this device's clock is wrong, it says 1970-01-01" in refused.last_words
+        assert refused.events("failed")[0]["error"] == "ClockNotSet"
+        stands.unlink()
+        until(lambda: [job.state for job in desk.server.jobs] == ["Completed"], desk.folder / "agent.log")
+
+
+def clock_that_stands(as_long_as: Path) -> dict[str, str]:
+    """The environment of a program whose clock stands in 1970 as long as the file is there."""
+    library = as_long_as.with_name("clock.so")
+    flags = ("-O2", "-Wall", "-shared", "-fPIC", "-Wno-nonnull-compare")
+    subprocess.run(("cc", *flags, "-o", library, Path(__file__).with_name("clock.c")), check=True)
+    return {"LD_PRELOAD": str(library), "CLOCK_STANDS": str(as_long_as)}
+
+
 def test_a_killed_agent_goes_on_where_it_was(desk: Desk):
     desk.server.stop()
     with agent(desk) as process:

@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from dsm_device.client import ScanServer, ServerOptions, TimeLimits, TlsOptions, client_context
-from dsm_device.errors import ConfigurationError, ServerError, ServerNotTrusted, ServerUnreachable
+from dsm_device.client.tls import is_clock_behind
+from dsm_device.errors import ClockNotSet, ConfigurationError, ServerError, ServerNotTrusted, ServerUnreachable
 from dsm_sim.certificates import Authority, Credentials, create_authority
 from tests.integration.client.raw_server import Connection, answer_all, server_context, serving
 
@@ -85,6 +86,39 @@ async def test_a_bad_certificate_is_refused_with_its_reason(
     assert problem in error.message
     assert remedy in error.remedy
     assert not error.temporary
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("today", "not_before", "behind"),
+    [
+        ("1970-01-01", "", True),
+        ("2025-12-31", "2026-01-02", True),
+        ("2026-06-01", "", False),
+        ("2026-06-01", "2026-06-02", False),
+        ("2026-06-01", "2027-06-01", False),
+        ("2026-06-01", "2027-06-03", True),
+    ],
+)
+def test_the_clock_is_behind(today: str, not_before: str, behind: bool) -> None:
+    def day(text: str) -> datetime:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+    assert is_clock_behind(day(today), day(not_before) if not_before else None) is behind
+
+
+async def test_a_certificate_that_begins_in_years_tells_of_our_clock(
+    tmp_path: Path, authority: Authority, trusting: ssl.SSLContext
+) -> None:
+    """A clock that was saved when the device was switched off two years ago."""
+    issuer = Authority(tmp_path, authority.certificate, authority.key)
+    begin, end = TODAY + timedelta(days=730), TODAY + timedelta(days=1000)
+    credentials = issuer.issue("late", names=["localhost"], begin=begin, end=end)
+    async with serving(answer_all, server_context(credentials)) as server:
+        error = await failure(server.port, trusting)
+    assert isinstance(error, ClockNotSet)
+    assert f"this device's clock is wrong, it says {TODAY:%Y-%m-%d}" in error.message
+    assert error.temporary
     assert server.requests == []
 
 
