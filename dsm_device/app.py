@@ -17,6 +17,7 @@ from dsm_device.directory.port import Directory, ProcessEntry, User
 from dsm_device.errors import ConfigurationError, ScannerError
 from dsm_device.hardware import InputSource, ScannerInfo, SourceCapabilities
 from dsm_device.job.habits import Habits
+from dsm_device.job.model import Job
 from dsm_device.job.states import JobEvent
 from dsm_device.runner import doctor as doctors
 from dsm_device.runner.agent import Agent, JobListener
@@ -30,7 +31,7 @@ from dsm_device.runner.events import Listener, Warned
 from dsm_device.runner.interrupts import on_signals, run_cancellable
 from dsm_device.runner.job_list import JobDescription, JobDetails, details, listed
 from dsm_device.runner.scan import PushScan
-from dsm_device.runner.scan_order import ScanOrder, prepare
+from dsm_device.runner.scan_order import ScanOrder, fresh_instructions, prepare
 from dsm_device.runner.scanner_keeper import ScannerChoice, ScannerKeeper
 from dsm_device.runner.server_events import ServerEvents
 from dsm_device.server.event_sink import EventSink, SinkOptions
@@ -129,6 +130,9 @@ class Device:
         settings = self._settings.scan_server
         return RetryPolicy(settings.retry_first, settings.retry_max)
 
+    def _fresh_instructions(self, job: Job) -> str:
+        return fresh_instructions(job, self.directory(job.user))
+
     def habits(self) -> Habits:
         settings = self._settings.scanner
         return Habits(
@@ -159,7 +163,16 @@ class Device:
             spool = self.spool()
             async with self.scan_server(str(prepared.process.repository)) as server, self._alone(server) as events:
                 policy = self.retry_policy()
-                scan = PushScan(keeper, spool, server, policy, listener, attendant=attendant, events=events)
+                scan = PushScan(
+                    keeper,
+                    spool,
+                    server,
+                    policy,
+                    listener,
+                    attendant=attendant,
+                    events=events,
+                    fresh_instructions=self._fresh_instructions,
+                )
                 on_signals(scan.cancel)
                 await scan.run(prepared)
 
@@ -253,7 +266,8 @@ class Device:
         folder = self.spool().find(job_id)
         folder.claim()
         async with self.scan_server(folder.job.repository) as server:
-            await redeliver(folder, Delivery(folder, server, self.retry_policy(), listener))
+            policy, fresh = self.retry_policy(), self._fresh_instructions
+            await redeliver(folder, Delivery(folder, server, policy, listener, fresh_instructions=fresh))
 
     def cancel_job(self, job_id: str, listener: Listener) -> None:
         """Cancel a job at its server, as well as that can be done, and delete its pages."""

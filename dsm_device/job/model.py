@@ -45,7 +45,7 @@ class SpooledPage(msgspec.Struct, frozen=True):
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One push scan. ``instructions`` is psp:PostScanInstructions as read from the scan process, plus e-mail
-    addresses added at the device; ``format`` is the wscn:Format of what is delivered; ``parameters`` is what
+    ``addresses`` that the user added; ``format`` is the wscn:Format of what is delivered; ``parameters`` is what
     became of each element of the ticket (WS-Scan, DocumentFinalParameters). ``number`` counts the jobs of this
     device from 1 (WS-Scan, JobId); 0 is one that was given none."""
 
@@ -64,6 +64,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     token: str = ""
     error: str = ""
     parameters: tuple[Outcome, ...] = ()
+    addresses: tuple[str, ...] = ()
     #: When nothing more was to be done, and how often the delivery had to begin anew.
     finished: datetime | None = None
     retries: int = 0

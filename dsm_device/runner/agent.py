@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from dsm_device.directory.port import Directory
 from dsm_device.errors import Cancelled, DsmError, ServerError, SpoolError
 from dsm_device.job.habits import Habits
+from dsm_device.job.model import Job
 from dsm_device.job.states import JobEvent
 from dsm_device.spool import JobFolder, Spool
 
@@ -26,7 +27,7 @@ from .event_board import EventSource
 from .events import Event, JobCreated, Listener, Warned
 from .job_list import JobDescription, JobDetails, details, listed
 from .scan import PushScan
-from .scan_order import ScanOrder, prepare
+from .scan_order import ScanOrder, fresh_instructions, prepare
 from .scanner_keeper import ScannerKeeper
 
 if TYPE_CHECKING:
@@ -165,6 +166,7 @@ class Agent:
             attendant=attendant,
             events=desk.events,
             patient=True,
+            fresh_instructions=self._fresh_instructions,
         )
         try:
             await scan.run(prepared)
@@ -275,11 +277,22 @@ class Agent:
 
     async def _deliver(self, folder: JobFolder, listener: Listener) -> None:
         desk = await self._desk(folder.job.repository)
-        delivery = Delivery(folder, desk.server, self._retry_policy, listener, events=desk.events, patient=True)
+        delivery = Delivery(
+            folder,
+            desk.server,
+            self._retry_policy,
+            listener,
+            events=desk.events,
+            patient=True,
+            fresh_instructions=self._fresh_instructions,
+        )
         async with desk.places:
             is_settled = await redeliver(folder, delivery)
         if not is_settled:
             await delivery.follow_up()
+
+    def _fresh_instructions(self, job: Job) -> str:
+        return fresh_instructions(job, self._parts.directory(job.user))
 
     async def _take(self, job_id: str) -> JobFolder:
         """The job for whoever asks, taken from its courier."""

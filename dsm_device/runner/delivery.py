@@ -13,8 +13,16 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from dsm_device.errors import Cancelled, OutcomeUnknown, Recovery, ServerError, ServerFault, SpoolError
-from dsm_device.job.model import SpooledPage
+from dsm_device.errors import (
+    Cancelled,
+    DsmError,
+    OutcomeUnknown,
+    Recovery,
+    ServerError,
+    ServerFault,
+    SpoolError,
+)
+from dsm_device.job.model import Job, SpooledPage
 from dsm_device.job.states import Command, JobEvent, JobState
 from dsm_device.spool import JobFolder
 from dsm_device.wire import xml
@@ -45,6 +53,9 @@ LAST_QUESTION_S = 60.0
 
 T = TypeVar("T")
 
+#: The psp:PostScanInstructions of a job by its scan process as it stands now; raises ``DsmError``.
+FreshInstructions = Callable[[Job], str]
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
@@ -65,8 +76,8 @@ class RetryPolicy:
 class _JobLost(Exception):
     """The server does not go on with this post-scan job; all images have to go into a new one."""
 
-    def __init__(self, cause: ServerError | None) -> None:
-        super().__init__(cause.message if cause else "too long without a message")
+    def __init__(self, cause: ServerError | None, why: str = "") -> None:
+        super().__init__(why or (cause.message if cause else "too long without a message"))
         self.cause = cause
 
 
@@ -91,11 +102,14 @@ class Delivery:
         in_order: bool = True,
         events: EventSource | None = None,
         patient: bool = False,
+        fresh_instructions: FreshInstructions | None = None,
     ) -> None:
         """``in_order``: pages arrive in the order in which they are to be read, none is left out, and they go out
         as they come; otherwise when all are there. ``patient``: somebody calls :meth:`follow_up` where the server
-        takes its time, so pages are kept until then."""
+        takes its time, so pages are kept until then. ``fresh_instructions`` is asked, in a thread and once, where
+        the server finds fault with those of the job."""
         self._events = events
+        self._fresh_instructions = fresh_instructions
         self._patient = patient
         self._in_order = in_order
         self._folder = folder
@@ -166,7 +180,13 @@ class Delivery:
         self._end_in_doubt = True
         token = self._folder.job.token
         await self._persist(self._server.locate)
-        await self._end(token)
+        try:
+            await self._end(token)
+        except _JobLost as loss:
+            self._listener(Warned(f"the scan server lost the job ({loss}); all pages go into a new one"))
+            await self.cancel()
+            await self.all_arrived()
+            return await self.run()
         return token
 
     async def finish(self, token: str) -> bool:
@@ -422,12 +442,35 @@ class Delivery:
         """Return when the same may be tried again; raise what stands otherwise."""
         if error.recovery is Recovery.NEW_JOB:
             raise _JobLost(error)
+        if error.recovery is Recovery.RELOAD_PROCESS and await self._has_changed_process(error):
+            raise _JobLost(error, "its scan process has changed meanwhile")
         if failures >= self._tries(error.recovery):
             raise error
         if error.recovery is not Recovery.RELOCATE:
             wait_s = self._retry.wait_s(failures)
             self._listener(Warned(f"{error.message}; trying again in {wait_s:.0f} s"))
             await self._sleep(wait_s)
+
+    async def _has_changed_process(self, refusal: ServerError) -> bool:
+        """Whether there are other instructions by now: then the job goes by them. Asked once (WS-DSP, faults).
+
+        Raises ``ServerError`` where the scan process cannot be used any more.
+        """
+        ask, self._fresh_instructions = self._fresh_instructions, None
+        if ask is None:
+            return False
+        job = self._folder.job
+        try:
+            fresh = await asyncio.to_thread(ask, job)
+        except DsmError as error:
+            raise ServerError(
+                f'the scan server refuses scan process "{job.process_name}" as it was read: now {error.message}',
+                f"once that is put right, `dsm-device jobs retry {job.id}` sends the pages",
+            ) from refusal
+        if fresh == job.instructions:
+            return False
+        await asyncio.to_thread(self._folder.set_instructions, fresh)
+        return True
 
     async def _sleep(self, wait_s: float) -> None:
         """Wait, but not longer than until :meth:`stop`."""

@@ -18,7 +18,7 @@ from dsm_device.job.states import JobEvent, JobState
 from dsm_device.spool import JobFolder, Spool
 
 from .attendant import Attendant
-from .delivery import CANCEL_LIMIT_S, Delivery, RetryPolicy, note_failure
+from .delivery import CANCEL_LIMIT_S, Delivery, FreshInstructions, RetryPolicy, note_failure
 from .event_board import EventSource
 from .events import JobCreated, Listener, StateChanged, Warned
 from .intake import Intake
@@ -49,8 +49,10 @@ class PushScan:
         attendant: Attendant,
         events: EventSource | None = None,
         patient: bool = False,
+        fresh_instructions: FreshInstructions | None = None,
     ) -> None:
-        """``events`` and ``patient`` as for :class:`~.delivery.Delivery`."""
+        """``events``, ``patient`` and ``fresh_instructions`` as for :class:`~.delivery.Delivery`."""
+        self._fresh_instructions = fresh_instructions
         self._events = events
         self._patient = patient
         self._interrupted = False
@@ -105,6 +107,7 @@ class PushScan:
             in_order=in_order,
             events=self._events,
             patient=self._patient,
+            fresh_instructions=self._fresh_instructions,
         )
         delivering = asyncio.create_task(delivery.run())
         try:

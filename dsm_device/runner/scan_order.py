@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import token_hex
@@ -9,6 +10,7 @@ from secrets import token_hex
 from lxml import etree
 
 from dsm_device.directory.port import Directory, User
+from dsm_device.errors import ProcessUnusable
 from dsm_device.hardware import Capabilities
 from dsm_device.imaging.available import written_formats
 from dsm_device.job.habits import Habits
@@ -28,7 +30,8 @@ class PreparedScan:
     process: ScanProcess
     user: User
     ticket: ScanTicket
-    instructions: etree._Element
+    addresses: tuple[str, ...]
+    instructions: str
     habits: Habits
 
     def plan(self, capabilities: Capabilities) -> Plan:
@@ -44,7 +47,8 @@ class PreparedScan:
             repository=str(self.process.repository),
             user=self.user.name,
             user_sid=self.user.sid,
-            instructions=etree.tostring(self.instructions, encoding="unicode"),
+            instructions=self.instructions,
+            addresses=self.addresses,
             format=plan.format,
             created=now,
             parameters=plan.outcomes,
@@ -58,4 +62,22 @@ def prepare(order: ScanOrder, directory: Directory, habits: Habits) -> PreparedS
     """
     process = directory.load(order.process)
     ticket = with_overrides(process.ticket, order.settings)
-    return PreparedScan(process, directory.user, ticket, with_added_addresses(process, order.addresses), habits)
+    instructions = _instructions(process, order.addresses)
+    return PreparedScan(process, directory.user, ticket, order.addresses, instructions, habits)
+
+
+def fresh_instructions(job: Job, directory: Directory) -> str:
+    """Those of ``job`` by its scan process as it stands now, with the addresses that the user added.
+
+    Raises ``DirectoryError``, also where the process goes to another scan server now, and ``UsageError``.
+    """
+    process = directory.load(job.process_id)
+    if str(process.repository) != job.repository:
+        raise ProcessUnusable(
+            f'scan process "{process.name}" goes to another scan server now, {process.repository}', "scan again"
+        )
+    return _instructions(process, job.addresses)
+
+
+def _instructions(process: ScanProcess, addresses: Sequence[str]) -> str:
+    return etree.tostring(with_added_addresses(process, addresses), encoding="unicode")

@@ -307,6 +307,10 @@ class JobFolder:
     def set_token(self, token: str) -> None:
         self.update(lambda job: job.with_token(token))
 
+    def set_instructions(self, instructions: str) -> None:
+        """Let the job go by these from now on: its scan process has changed."""
+        self.update(lambda job: msgspec.structs.replace(job, instructions=instructions))
+
     def remove(self, event: JobEvent) -> None:
         """Put the job, ended by ``event``, into the history and delete its pages; no half is ever found."""
         if self._history is not None:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -43,10 +43,24 @@ def until(condition: Callable[[], bool], log: Path | None = None) -> None:
         time.sleep(0.02)
 
 
+@contextmanager
+def desk_of(made: AbstractContextManager[Desk]) -> Iterator[Desk]:
+    """A desk whose agent takes no fixed port."""
+    with made as desk:
+        desk.configure(console={"listen": "127.0.0.1", "http_port": 0}, panel={"port": 0}, metrics={"port": 0})
+        yield desk
+
+
 @pytest.fixture
 def desk(make_desk: MakeDesk) -> Iterator[Desk]:
-    with make_desk() as made:
-        made.configure(console={"listen": "127.0.0.1", "http_port": 0}, panel={"port": 0}, metrics={"port": 0})
+    with desk_of(make_desk()) as made:
+        yield made
+
+
+@pytest.fixture
+def careful_desk(make_desk: MakeDesk, tmp_path: Path) -> Iterator[Desk]:
+    """One whose server compares each job with the scan process as it stands in the directory."""
+    with desk_of(make_desk(processes=tmp_path / "scan-processes")) as made:
         yield made
 
 
@@ -85,6 +99,40 @@ def test_what_a_dead_server_kept_waiting_is_delivered_when_it_is_back(desk: Desk
         assert "spool" in refused.err
         desk.server.start()
         until(lambda: [job.state for job in desk.server.jobs] == ["Completed"], desk.folder / "agent.log")
+
+
+def _spooled_while_away(desk: Desk) -> dict[str, object]:
+    """A job that was scanned when the server was switched off, and its scan process is another when it is back."""
+    desk.server.stop()
+    assert desk.scan().code == 5
+    (job,) = desk.run("--json", "jobs").lines
+    return job
+
+
+def test_a_job_whose_process_has_changed_meanwhile_goes_by_the_new_one(careful_desk: Desk):
+    desk = careful_desk
+    with agent(desk):
+        _spooled_while_away(desk)
+        desk.add_process("Demo", lambda text: text.replace(">Demo<", ">Invoices<"))
+        desk.server.start()
+        until(lambda: [job.state for job in desk.server.jobs] == ["Completed"], desk.folder / "agent.log")
+        (job,) = desk.server.jobs
+        assert {path.name.startswith("Invoices") for path in job.files} == {True}
+
+
+def test_a_job_whose_process_is_gone_waits_for_a_person(careful_desk: Desk):
+    desk = careful_desk
+    with agent(desk):
+        job = _spooled_while_away(desk)
+        (desk.processes / "Demo.xml").unlink()
+        desk.server.start()
+        until(lambda: "as it was read: now no scan process" in (desk.folder / "agent.log").read_text())
+        assert desk.server.report().requests["CreatePostScanJob"] == 1
+        (kept,) = desk.run("--json", "jobs").lines
+        assert (kept["state"], kept["pages"]) == ("spooled", job["pages"])
+        assert "no scan process" in str(kept["error"])
+        desk.add_process("Demo")
+        assert desk.run("jobs", "retry", str(job["id"])).code == 0
 
 
 def test_a_clock_that_stands_in_1970_is_waited_for(desk: Desk):

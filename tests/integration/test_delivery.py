@@ -15,10 +15,10 @@ from PIL import Image
 
 from dsm_device.client.scan_server import ScanServer, ServerOptions
 from dsm_device.client.tls import TlsOptions, client_context
-from dsm_device.errors import OutcomeUnknown, ServerError, SpoolError
+from dsm_device.errors import OutcomeUnknown, ProcessNotFound, ServerError, ServerFault, SpoolError
 from dsm_device.job.model import Job
 from dsm_device.job.states import JobState
-from dsm_device.runner.delivery import SILENCE_LIMIT_S, Delivery, RetryPolicy, redeliver
+from dsm_device.runner.delivery import SILENCE_LIMIT_S, Delivery, FreshInstructions, RetryPolicy, redeliver
 from dsm_device.runner.events import Event, JobDone, PageSent, Warned
 from dsm_device.spool import JobFolder, Spool
 from dsm_sim.peers.scan_server import (
@@ -60,12 +60,15 @@ class Scene:
         self.events.append(event)
         self.on_event(event)
 
-    def deliver(self, retry: RetryPolicy = QUICK) -> None:
+    def deliver(self, retry: RetryPolicy = QUICK, fresh_instructions: FreshInstructions | None = None) -> None:
         async def run() -> None:
             options = ServerOptions(self.server.port)
             context = client_context(TlsOptions(ca_file=str(self.server.ca_file)))
             async with ScanServer(self.folder.job.repository, options, context) as server:
-                await redeliver(self.folder, Delivery(self.folder, server, retry, self.listen, self.clock))
+                delivery = Delivery(
+                    self.folder, server, retry, self.listen, self.clock, fresh_instructions=fresh_instructions
+                )
+                await redeliver(self.folder, delivery)
 
         asyncio.run(run())
 
@@ -155,6 +158,79 @@ def test_a_job_that_fails_half_way_is_cancelled_at_the_server(scene, action: Act
         assert it.states == ["Canceled"]
         assert it.folder.job.state is JobState.SPOOLED
         assert all(it.folder.file(page).is_file() for page in it.folder.job.pages)
+
+
+class Directory:
+    """Gives other instructions than the job has, as often as it is asked."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.asked = 0
+
+    def fresh(self, job: Job) -> str:
+        self.asked += 1
+        return job.instructions.replace(">Demo<", f">{self.name}<")
+
+
+@pytest.mark.parametrize("operation", ["CreatePostScanJob", "SendImage", "EndPostScanJob"])
+def test_a_process_that_has_changed_is_taken_up_in_a_new_job(scene, operation: str):
+    directory = Directory("Changed")
+    with scene(Fault(operation, 1, AnswerFault("dsp:InvalidArgs"))) as it:
+        it.deliver(fresh_instructions=directory.fresh)
+        (job,) = [job for job in it.server.jobs if job.state == "Completed"]
+        assert it.states[:-1] == ([] if operation == "CreatePostScanJob" else ["Canceled"])
+        assert all(path.name.startswith("Changed") for path in job.files), job.files
+        assert len(job.documents) == PAGES
+        assert any("scan process has changed" in event.message for event in it.heard(Warned))
+
+
+def test_a_process_is_read_anew_once(scene):
+    directory = Directory("Changed")
+    with scene(Fault("CreatePostScanJob", None, AnswerFault("dsp:InvalidArgs"))) as it:
+        with pytest.raises(ServerFault) as caught:
+            it.deliver(fresh_instructions=directory.fresh)
+        assert not caught.value.temporary
+        assert directory.asked == 1
+        assert it.server.report().requests["CreatePostScanJob"] == 2
+        assert it.folder.job.state is JobState.SPOOLED
+
+
+def test_a_process_that_has_not_changed_is_not_sent_again(scene):
+    directory = Directory("Demo")
+    with scene(Fault("CreatePostScanJob", 1, AnswerFault("dsp:InvalidArgs"))) as it:
+        with pytest.raises(ServerFault):
+            it.deliver(fresh_instructions=directory.fresh)
+        assert it.server.report().requests["CreatePostScanJob"] == 1
+
+
+def test_a_process_that_is_gone_is_told_of_in_one_line(scene):
+    def gone(_: Job) -> str:
+        raise ProcessNotFound("there is none of that name", "look for it")
+
+    with scene(Fault("CreatePostScanJob", 1, AnswerFault("dsp:InvalidArgs"))) as it:
+        with pytest.raises(ServerError) as caught:
+            it.deliver(fresh_instructions=gone)
+        assert not caught.value.temporary
+        assert str(caught.value) == it.folder.job.error
+        assert caught.value.message == (
+            'the scan server refuses scan process "Demo" as it was read: now there is none of that name'
+        )
+        assert f"jobs retry {it.folder.job.id}" in caught.value.remedy
+
+
+def test_a_job_that_is_lost_when_its_end_is_repeated_is_sent_anew(scene):
+    plan = (
+        Fault("EndPostScanJob", 1, AnswerStatus(503)),
+        Fault("CancelPostScanJob", 1, AnswerStatus(503)),
+        Fault("EndPostScanJob", 2, AnswerFault("dsp:ClientErrorJobTokenNotFound")),
+    )
+    with scene(*plan) as it:
+        with pytest.raises(ServerError):
+            it.deliver(RetryPolicy(0.01, 0.01, attempts=1))
+        it.cut_off_in(JobState.ENDING)
+        it.deliver()
+        assert it.states == ["Canceled", "Completed"]
+        assert not it.folder.path.exists()
 
 
 def test_a_server_that_loses_every_job_is_given_up(scene):
