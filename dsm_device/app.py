@@ -34,6 +34,7 @@ from dsm_device.runner.scan import PushScan
 from dsm_device.runner.scan_order import ScanOrder, fresh_instructions, prepare
 from dsm_device.runner.scanner_keeper import ScannerChoice, ScannerKeeper
 from dsm_device.runner.server_events import ServerEvents
+from dsm_device.runner.server_memory import ServerMemory
 from dsm_device.server.event_sink import EventSink, SinkOptions
 from dsm_device.settings import Settings, load
 from dsm_device.spool import Spool
@@ -124,7 +125,8 @@ class Device:
         settings = self._settings.scan_server
         context = client_context(TlsOptions(settings.ca_file, settings.client_cert, settings.client_key))
         limits = TimeLimits(connect_s=settings.connect_timeout)
-        return ScanServer(repository, ServerOptions(settings.port, settings.probe, limits), context)
+        options = ServerOptions(settings.port, settings.probe, limits)
+        return ScanServer(repository, options, context, ServerMemory(self._settings.device.state_dir))
 
     def retry_policy(self) -> RetryPolicy:
         settings = self._settings.scan_server

@@ -11,7 +11,7 @@ import enum
 import logging
 import socket
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from dsm_device.client import soap
 from dsm_device.client.messages import Message
@@ -51,35 +51,70 @@ class Form(enum.Enum):
 _FORMS: Final = {"https": (Form.AT_SERVER_PATH, Form.AT_STABLE_PATH), "udp": (Form.BY_DATAGRAM,)}
 
 
-class ServiceFinder:
-    """Finds the processing service of one scan server, and begins with the form that it answered last time."""
+class FormMemory(Protocol):
+    """Where it is kept over restarts which :class:`Form` led to a server. Called in threads; never raises."""
 
-    def __init__(self, server: ServerName, probes: Iterable[str], transport: Transport) -> None:
+    def recall(self, server: str) -> str:
+        """The form's name for a server's "host:port"; "" where there is none."""
+        ...
+
+    def remember(self, server: str, form: str) -> None: ...
+
+
+class ServiceFinder:
+    """Finds the processing service of one scan server, and begins with the form that led to it last time."""
+
+    def __init__(
+        self, server: ServerName, probes: Iterable[str], transport: Transport, memory: FormMemory | None = None
+    ) -> None:
         """``probes`` are "https" and "udp" in the order in which they are tried."""
         self._server = server
         self._transport = transport
+        self._memory = memory
         self._forms = [form for probe in probes for form in _FORMS[probe]] + [Form.NOT_AT_ALL]
         self._answered: Form | None = None
+        #: What is remembered is not asked for again once its form has led nowhere.
+        self._has_misled = False
 
     async def find(self) -> str:
         """The URL of the processing service. Raises any :class:`ServerError`.
 
         A server that cannot be reached, or is not trusted, is asked once and not in every form.
         """
-        endpoint = await self._endpoint()
-        try:
-            return await self._processing_address(endpoint)
-        except ServerError:
-            self._answered = None
-            raise
-
-    async def _endpoint(self) -> Endpoint:
-        for form in sorted(self._forms, key=lambda form: form is not self._answered):
+        before = self._answered or await self._recalled()
+        failure: ServerError | None = None
+        for form in sorted(self._forms, key=lambda form: form is not before):
             endpoint = await self._probe(form)
-            if endpoint is not None:
-                self._answered = form
-                return endpoint
-        raise AssertionError("the last form needs no answer")
+            if endpoint is None:
+                continue
+            try:
+                address = await self._processing_address(endpoint)
+            except ServerError as error:
+                self._answered, self._has_misled, failure = None, True, error
+                if form is not before or not isinstance(error, _WRONG_FORM):
+                    raise
+                _log.info("no service behind the probe %s any more: %s", form.value, error)
+                continue
+            await self._remember(form)
+            return address
+        assert failure is not None  # noqa: S101 - the last form needs no answer
+        raise failure
+
+    async def _recalled(self) -> Form | None:
+        """The form of an earlier run, if it is one of those that are allowed."""
+        if self._memory is None or self._has_misled:
+            return None
+        name = await asyncio.to_thread(self._memory.recall, self._key)
+        return next((form for form in self._forms if form.name == name), None)
+
+    async def _remember(self, form: Form) -> None:
+        if self._memory is not None and form is not self._answered:
+            await asyncio.to_thread(self._memory.remember, self._key, form.name)
+        self._answered = form
+
+    @property
+    def _key(self) -> str:
+        return f"{self._server.host}:{self._server.port}"
 
     def _usual_endpoint(self) -> Endpoint:
         url = self._server.url(SERVER_PATH)

@@ -23,7 +23,7 @@ import anyio.lowlevel
 from lxml import etree
 
 from dsm_device.client import soap
-from dsm_device.client.discovery import ServiceFinder
+from dsm_device.client.discovery import FormMemory, ServiceFinder
 from dsm_device.client.messages import FileMessage, Message, Sendable
 from dsm_device.client.server_name import ServerName
 from dsm_device.client.transport import TimeLimits, Transport
@@ -72,14 +72,20 @@ class ScanServer:
     :meth:`create_job` returned, unchanged. Every operation raises :class:`ServerError` when it fails.
     """
 
-    def __init__(self, repository: str, options: ServerOptions, context: ssl.SSLContext) -> None:
+    def __init__(
+        self,
+        repository: str,
+        options: ServerOptions,
+        context: ssl.SSLContext,
+        memory: FormMemory | None = None,
+    ) -> None:
         """``repository`` is the text of psp:ScanRepository, ``context`` from :func:`tls.client_context`.
 
         Raises :class:`ProcessUnusable` where that is no name.
         """
         self._server = ServerName.parse(repository, options.port)
         self._transport = Transport(self._server.host, context, options.limits)
-        self._finder = ServiceFinder(self._server, options.probe, self._transport)
+        self._finder = ServiceFinder(self._server, options.probe, self._transport, memory)
         self._finding = asyncio.Lock()
         self._address: str | None = None
 

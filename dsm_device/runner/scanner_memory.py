@@ -6,20 +6,17 @@ under another name until it has been opened once more.
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Final
 
 import msgspec
 
 from dsm_device.hardware import ScannerInfo
 
+from .small_file import SmallFile
+
 FILE: Final = "scanners.json"
-_log = logging.getLogger(__name__)
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -60,8 +57,8 @@ class ScannerMemory:
     """The file, or with None for the folder a memory that ends with the process."""
 
     def __init__(self, state_dir: Path | None) -> None:
-        self._file = state_dir / FILE if state_dir else None
-        self._known = self._read()
+        self._file = SmallFile(state_dir / FILE if state_dir else None, Remembered)
+        self._known = self._file.read()
 
     def recall(self, name: str) -> Remembered | None:
         return self._known.get(name)
@@ -72,42 +69,4 @@ class ScannerMemory:
         known = self._known | dict.fromkeys(filter(None, names), scanner)
         if known != self._known:
             self._known = known
-            self._write()
-
-    def _read(self) -> dict[str, Remembered]:
-        if self._file is None:
-            return {}
-        try:
-            return msgspec.json.decode(self._file.read_bytes(), type=dict[str, Remembered])
-        except FileNotFoundError:
-            return {}
-        except (OSError, msgspec.MsgspecError, ValueError) as error:
-            _log.warning("%s is ignored, and written anew: %s", self._file, error)
-            return {}
-
-    def _write(self) -> None:
-        if self._file is None:
-            return
-        try:
-            _replace(self._file, msgspec.json.format(msgspec.json.encode(self._known), indent=1))
-        except OSError as error:
-            _log.warning("%s cannot be written: %s", self._file, error)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """All of it or nothing, and after a power cut as well. Temporary files are made with mode 0600."""
-    with NamedTemporaryFile(prefix=f".{path.name}-", dir=path.parent, delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(file.name).unlink()
-            raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+            self._file.write(known)

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from dsm_device.client import ScanServer, ServerOptions, TimeLimits
-from dsm_device.client.discovery import ask_by_datagram
+from dsm_device.client.discovery import Form, ask_by_datagram
 from dsm_device.errors import ServerError, ServerFault, ServerProtocolError, ServerRefused, ServerUnreachable
+from dsm_device.runner.server_memory import ServerMemory
 from dsm_sim.certificates import Authority
 from dsm_sim.peers import scan_server as sim
 from tests.integration.client.raw_server import (
@@ -26,6 +27,7 @@ from tests.integration.client.raw_server import (
     fault,
     http,
     operation,
+    server_context,
     serving,
     well_behaved,
 )
@@ -224,6 +226,88 @@ async def test_an_address_that_only_looks_like_one_is_refused(host: str, convers
     async with conversation(script) as (_, client):
         with pytest.raises(ServerProtocolError, match=f"address that cannot be used, https://{host}"):
             await client.end_job("token")
+
+
+# --------------------------------------------------------------------------------- over restarts
+
+
+@asynccontextmanager
+async def unprobed(folder: Path, authority: Authority) -> AsyncIterator[sim.ScanServer]:
+    """A server that answers no probe of any form."""
+    options = sim.ScanServerOptions(
+        out=folder,
+        tls=authority.folder,
+        probe_at_scan_server=False,
+        probe_at_wsdapi_path=False,
+        probe_by_udp=False,
+    )
+    async with sim.ScanServer(options) as server:
+        yield server
+
+
+async def test_what_a_silent_server_costs_is_paid_once(
+    trusting: ssl.SSLContext, authority: Authority, tmp_path: Path
+) -> None:
+    """Each client is a device that was started anew."""
+    async with unprobed(tmp_path / "server", authority) as server:
+        for requests in ({"Probe": 1, "Get": 1}, {"Probe": 1, "Get": 2}, {"Probe": 1, "Get": 3}):
+            memory = ServerMemory(tmp_path)
+            repository = f"localhost:{server.port}"
+            async with ScanServer(repository, ServerOptions(limits=LIMITS), trusting, memory) as client:
+                await client.locate()
+            assert server.report().requests == requests
+    assert ServerMemory(tmp_path).recall(f"localhost:{server.port}") == "NOT_AT_ALL"
+
+
+@pytest.mark.parametrize("form", [*(each.name for each in Form), "", "by pigeon"])
+async def test_whatever_is_remembered_the_server_is_found(
+    form: str, trusting: ssl.SSLContext, authority: Authority, tmp_path: Path
+) -> None:
+    """It answers at Windows' path alone, and to no Get at the usual address."""
+
+    async def script(connection: Connection) -> None:
+        while True:
+            request = await connection.request()
+            if request.path == "/ScanServer":
+                await connection.send(http(b"", status=404))
+            else:
+                await connection.send(well_behaved(request).replace(b"/ScanServer<", b"/Elsewhere2<"))
+
+    async with serving(script, server_context(authority.server(["localhost"]))) as server:
+        memory = ServerMemory(tmp_path)
+        repository = f"localhost:{server.port}"
+        memory.remember(repository, form)
+        async with ScanServer(repository, ServerOptions(limits=LIMITS), trusting, memory) as client:
+            await client.locate()
+        assert asked(server)[-2:] == [f"Probe {STABLE}", "Get /Elsewhere2"]
+        assert memory.recall(repository) == "AT_STABLE_PATH"
+
+
+async def test_what_is_remembered_and_not_allowed_any_more_is_not_done(
+    trusting: ssl.SSLContext, authority: Authority, tmp_path: Path
+) -> None:
+    async with unprobed(tmp_path / "server", authority) as server:
+        repository = f"localhost:{server.port}"
+        memory = ServerMemory(tmp_path)
+        memory.remember(repository, Form.BY_DATAGRAM.name)
+        options = ServerOptions(probe=("https",), limits=LIMITS)
+        async with ScanServer(repository, options, trusting, memory) as client:
+            await client.locate()
+        assert "Probe by UDP" not in server.report().requests
+
+
+async def test_a_server_that_is_switched_off_is_asked_once_and_not_forgotten(
+    trusting: ssl.SSLContext, authority: Authority, tmp_path: Path
+) -> None:
+    async with unprobed(tmp_path / "server", authority) as server:
+        pass
+    repository = f"localhost:{server.port}"
+    memory = ServerMemory(tmp_path)
+    memory.remember(repository, Form.NOT_AT_ALL.name)
+    async with ScanServer(repository, ServerOptions(limits=LIMITS), trusting, memory) as client:
+        with pytest.raises(ServerUnreachable):
+            await client.locate()
+    assert memory.recall(repository) == Form.NOT_AT_ALL.name
 
 
 # ------------------------------------------------------------------------------------------- datagrams
