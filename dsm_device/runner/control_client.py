@@ -31,15 +31,16 @@ class RemoteService:
     ``connect`` returns None where no agent runs.
     """
 
-    def __init__(self, state_dir: Path, first: socket) -> None:
+    def __init__(self, state_dir: Path, first: socket, abort_limit_s: float) -> None:
         self._state_dir = state_dir
         self._first: socket | None = first
+        self._abort_limit_s = abort_limit_s
 
     @classmethod
-    def connect(cls, state_dir: Path) -> RemoteService | None:
+    def connect(cls, state_dir: Path, *, abort_limit_s: float = ABORT_LIMIT_S) -> RemoteService | None:
         """Raises ``ConfigurationError`` where an agent runs that is not for this user."""
         first = control_socket.connect(state_dir)
-        return cls(state_dir, first) if first else None
+        return cls(state_dir, first, abort_limit_s) if first else None
 
     async def scan(self, order: ScanOrder, listener: Listener, attendant: Attendant) -> None:
         attended = not isinstance(attendant, Nobody)
@@ -77,7 +78,7 @@ class RemoteService:
         take_details: Callable[[JobDetails], None] | None = None,
     ) -> None:
         async with self._connection() as (reader, writer):
-            talk = _Talk(reader, writer, listener, attendant or Nobody(), job)
+            talk = _Talk(reader, writer, listener, attendant or Nobody(), job, abort_limit_s=self._abort_limit_s)
             talk.take, talk.take_details = take or _ignore, take_details or _ignore
             await talk.run(order)
 
@@ -103,7 +104,10 @@ class _Talk:
         listener: Listener,
         attendant: Attendant,
         job: str,
+        *,
+        abort_limit_s: float,
     ) -> None:
+        self._abort_limit_s = abort_limit_s
         self._reader = reader
         self._writer = writer
         self._listener = listener
@@ -127,7 +131,7 @@ class _Talk:
 
     async def _listen_to_the_end(self) -> None:
         try:
-            async with asyncio.timeout(ABORT_LIMIT_S):
+            async with asyncio.timeout(self._abort_limit_s):
                 await self._listen()
         except TimeoutError:
             raise Cancelled("cancelled, but the agent has not confirmed it", "see `dsm-device jobs`") from None

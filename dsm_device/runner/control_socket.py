@@ -67,7 +67,7 @@ def remove(state_dir: Path) -> None:
 def connect(state_dir: Path) -> socket.socket | None:
     """A client's end; None where no agent runs.
 
-    Raises ``ConfigurationError`` where one may run that this user must not use.
+    Raises ``ConfigurationError`` where one may run that this user must not use, or whose folder is closed to them.
     """
     path = state_dir / SOCKET_NAME
     end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -76,21 +76,11 @@ def connect(state_dir: Path) -> socket.socket | None:
             end.connect(address)
     except PermissionError as error:
         end.close()
-        if _is_seen(path):
-            raise ConfigurationError(
-                f"the agent's socket {path} is not for this user",
-                "join the agent's group, or ask its administrator",
-            ) from error
-        return None
+        raise ConfigurationError(
+            f"the agent's socket {path} is not for this user", "join the agent's group, or ask its administrator"
+        ) from error
     except OSError:
         end.close()
         return None
     end.setblocking(False)
     return end
-
-
-def _is_seen(path: Path) -> bool:
-    try:
-        return path.exists()
-    except PermissionError:
-        return False

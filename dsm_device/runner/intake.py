@@ -80,8 +80,10 @@ class Intake:
         on_page: Callable[[], Awaitable[None]],
         attendant: Attendant,
         until_cancelled: UntilCancelled,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
+        self._clock = clock
         self._folder = folder
         self._spool = spool
         self._listener = listener
@@ -142,7 +144,7 @@ class Intake:
 
     async def _answer(self, error: ScannerError, pages: int) -> Choice:
         """What the attendant says to ``error``; told to the listener once, however often it is asked."""
-        now_s = time.monotonic()
+        now_s = self._clock()
         if self._trouble_since_s is None:
             self._trouble_since_s = now_s
         elif now_s - self._trouble_since_s > PATIENCE_S:

@@ -49,6 +49,8 @@ class Simple:
         try:
             await self._scan(order, listener, attendant)
         except asyncio.CancelledError:
+            if order.process == "hang":
+                await self.go_on.wait()
             self.told.append("cancelled")
             raise Cancelled("the scan was cancelled") from None
         finally:
@@ -59,7 +61,7 @@ class Simple:
         listener(JobCreated(f"job-{order.user}", order.process, OUTCOMES))
         listener(StateChanged("device", "acquiring"))
         match order.process:
-            case "wait":
+            case "wait" | "hang":
                 self.began.set()
                 await self.go_on.wait()
             case "ask":

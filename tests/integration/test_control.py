@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -120,7 +121,7 @@ def start_cli(config: Path, *arguments: str) -> subprocess.Popen[str]:
 # ------------------------------------------------------------------------------------------ orders
 
 
-def test_a_scan_streams_its_events(tmp_path: Path):
+def test_a_scan_streams_its_events(tmp_path: Path) -> None:
     async def story() -> None:
         events: list[Event] = []
         async with agent(tmp_path) as service:
@@ -135,7 +136,7 @@ def test_a_scan_streams_its_events(tmp_path: Path):
     asyncio.run(story())
 
 
-def test_every_other_order_and_its_answer(tmp_path: Path):
+def test_every_other_order_and_its_answer(tmp_path: Path) -> None:
     async def story() -> None:
         events: list[Event] = []
         async with agent(tmp_path) as service:
@@ -154,7 +155,7 @@ def test_every_other_order_and_its_answer(tmp_path: Path):
 @pytest.mark.parametrize(
     ("process", "kind", "code"), [("fault", ServerFault, 5), ("bug", DsmError, 1)], ids=["fault", "bug"]
 )
-def test_a_failure_arrives_as_itself(tmp_path: Path, process: str, kind: type[DsmError], code: int):
+def test_a_failure_arrives_as_itself(tmp_path: Path, process: str, kind: type[DsmError], code: int) -> None:
     async def story() -> None:
         async with agent(tmp_path):
             asyncio.get_running_loop().set_exception_handler(lambda *_: None)
@@ -167,7 +168,7 @@ def test_a_failure_arrives_as_itself(tmp_path: Path, process: str, kind: type[Ds
     asyncio.run(story())
 
 
-def test_a_job_that_is_not_there_and_one_whose_name_is_no_text(tmp_path: Path):
+def test_a_job_that_is_not_there_and_one_whose_name_is_no_text(tmp_path: Path) -> None:
     async def story() -> None:
         async with agent(tmp_path):
             for name in ("x", "\udcff"):
@@ -177,7 +178,7 @@ def test_a_job_that_is_not_there_and_one_whose_name_is_no_text(tmp_path: Path):
     asyncio.run(story())
 
 
-def test_two_clients_at_once(tmp_path: Path):
+def test_two_clients_at_once(tmp_path: Path) -> None:
     async def story() -> None:
         async with agent(tmp_path) as service:
             first = asyncio.create_task(client(tmp_path).scan(ScanOrder("wait"), lambda _: None, Nobody()))
@@ -190,7 +191,7 @@ def test_two_clients_at_once(tmp_path: Path):
     asyncio.run(story())
 
 
-def test_a_client_that_does_not_read_costs_little(tmp_path: Path):
+def test_a_client_that_does_not_read_costs_little(tmp_path: Path) -> None:
     async def story() -> None:
         async with agent(tmp_path) as service, raw(tmp_path) as (_, writer):
             writer.write(messages.encode(messages.Scan(ScanOrder("much"))))
@@ -203,7 +204,7 @@ def test_a_client_that_does_not_read_costs_little(tmp_path: Path):
 # --------------------------------------------------------------------------------------- questions
 
 
-def test_questions_reach_the_person_at_the_client(tmp_path: Path):
+def test_questions_reach_the_person_at_the_client(tmp_path: Path) -> None:
     async def story() -> None:
         person = Person()
         async with agent(tmp_path) as service:
@@ -214,7 +215,7 @@ def test_questions_reach_the_person_at_the_client(tmp_path: Path):
     asyncio.run(story())
 
 
-def test_without_a_person_the_patient_one_answers(tmp_path: Path):
+def test_without_a_person_the_patient_one_answers(tmp_path: Path) -> None:
     async def story() -> None:
         async with agent(tmp_path) as service:
             await client(tmp_path).scan(ScanOrder("ask"), lambda _: None, Nobody())
@@ -224,7 +225,7 @@ def test_without_a_person_the_patient_one_answers(tmp_path: Path):
 
 
 @pytest.mark.parametrize("answer", [{"pages": [1, 2, 99]}, {"number": 77}, {"choice": "DANCE"}])
-def test_only_what_was_offered_is_chosen(tmp_path: Path, answer: dict[str, object]):
+def test_only_what_was_offered_is_chosen(tmp_path: Path, answer: dict[str, object]) -> None:
     async def story() -> None:
         async with agent(tmp_path) as service, raw(tmp_path) as (reader, writer):
             writer.write(messages.encode(messages.Scan(ScanOrder("ask"), attended=True)))
@@ -245,7 +246,7 @@ def test_only_what_was_offered_is_chosen(tmp_path: Path, answer: dict[str, objec
 # ------------------------------------------------------------------------------- ends of all kinds
 
 
-def test_an_abort_cancels_the_job(tmp_path: Path):
+def test_an_abort_cancels_the_job(tmp_path: Path) -> None:
     async def story() -> None:
         async with agent(tmp_path) as service:
             scan = asyncio.create_task(client(tmp_path).scan(ScanOrder("wait"), lambda _: None, Nobody()))
@@ -258,7 +259,42 @@ def test_an_abort_cancels_the_job(tmp_path: Path):
     asyncio.run(story())
 
 
-def test_an_abort_while_somebody_is_asked(tmp_path: Path):
+def test_an_agent_that_does_not_end_the_job_is_waited_for_so_long(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with agent(tmp_path) as service:
+            impatient = RemoteService.connect(tmp_path, abort_limit_s=0.05)
+            assert impatient is not None
+            scan = asyncio.create_task(impatient.scan(ScanOrder("hang"), lambda _: None, Nobody()))
+            await service.began.wait()
+            scan.cancel()
+            with pytest.raises(Cancelled, match="the agent has not confirmed it: see `dsm-device jobs`"):
+                await scan
+            assert service.told[-1] != "cancelled"
+            service.go_on.set()
+            await service.ended.wait()
+
+    asyncio.run(story())
+
+
+def test_an_agent_that_stands_still_is_waited_for_so_long(tmp_path: Path) -> None:
+    """Its process is stopped: nothing answers any more, and the connection stays."""
+
+    async def story(process: subprocess.Popen[str]) -> None:
+        began = asyncio.Event()
+        impatient = RemoteService.connect(tmp_path / "state", abort_limit_s=0.05)
+        assert impatient is not None
+        scan = asyncio.create_task(impatient.scan(ScanOrder("wait"), lambda _: began.set(), Nobody()))
+        await began.wait()
+        process.send_signal(signal.SIGSTOP)
+        scan.cancel()
+        with pytest.raises(Cancelled, match="the agent has not confirmed it"):
+            await scan
+
+    with agent_process(tmp_path / "state") as process:
+        asyncio.run(story(process))
+
+
+def test_an_abort_while_somebody_is_asked(tmp_path: Path) -> None:
     async def story() -> None:
         person = Person()
         person.answers = False
@@ -273,7 +309,7 @@ def test_an_abort_while_somebody_is_asked(tmp_path: Path):
     asyncio.run(story())
 
 
-def test_a_client_that_vanishes_leaves_its_job_running(tmp_path: Path):
+def test_a_client_that_vanishes_leaves_its_job_running(tmp_path: Path) -> None:
     async def story() -> None:
         async with agent(tmp_path) as service:
             async with raw(tmp_path) as (reader, writer):
@@ -286,7 +322,7 @@ def test_a_client_that_vanishes_leaves_its_job_running(tmp_path: Path):
     asyncio.run(story())
 
 
-def test_the_agent_stops(tmp_path: Path):
+def test_the_agent_stops(tmp_path: Path) -> None:
     async def story() -> None:
         async with agent(tmp_path) as service:
             order = ScanOrder("wait", "eva")
@@ -307,7 +343,7 @@ HUGE = [b"[" * 200_000 + b"\n", b"x" * (messages.MAX_LINE_OCTETS + 2), b'{"type"
 
 
 @pytest.mark.parametrize("line", GARBAGE + HUGE, ids=lambda line: f"{line[:12]!r}")
-def test_garbage_is_refused_with_one_line(tmp_path: Path, line: bytes):
+def test_garbage_is_refused_with_one_line(tmp_path: Path, line: bytes) -> None:
     async def story() -> None:
         async with agent(tmp_path) as service:
             async with raw(tmp_path) as (reader, writer):
@@ -323,7 +359,7 @@ def test_garbage_is_refused_with_one_line(tmp_path: Path, line: bytes):
     asyncio.run(story())
 
 
-def test_garbage_in_the_middle_leaves_the_job_running(tmp_path: Path):
+def test_garbage_in_the_middle_leaves_the_job_running(tmp_path: Path) -> None:
     async def story() -> None:
         async with agent(tmp_path) as service, raw(tmp_path) as (_, writer):
             writer.write(messages.encode(messages.Scan(ScanOrder("wait"))) + b"garbage\n")
@@ -336,7 +372,7 @@ def test_garbage_in_the_middle_leaves_the_job_running(tmp_path: Path):
 
 
 @pytest.mark.parametrize("begun", [b"", b'{"type":"Jo'])
-def test_a_client_that_leaves_before_its_order(tmp_path: Path, begun: bytes):
+def test_a_client_that_leaves_before_its_order(tmp_path: Path, begun: bytes) -> None:
     async def story() -> None:
         async with agent(tmp_path) as service:
             async with raw(tmp_path) as (_, writer):
@@ -347,7 +383,7 @@ def test_a_client_that_leaves_before_its_order(tmp_path: Path, begun: bytes):
     asyncio.run(story())
 
 
-def test_a_client_that_says_nothing_is_sent_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_client_that_says_nothing_is_sent_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control_server, "FIRST_LINE_LIMIT_S", 0.01)
 
     async def story() -> None:
@@ -368,7 +404,7 @@ VALUES = st.recursive(
 
 
 @given(st.binary(max_size=300) | VALUES.map(lambda value: json.dumps(value).encode()))
-def test_whatever_comes_is_a_message_or_is_refused(line: bytes):
+def test_whatever_comes_is_a_message_or_is_refused(line: bytes) -> None:
     for decode in (messages.decode_from_client, messages.decode_from_agent):
         try:
             message = decode(line)
@@ -381,7 +417,7 @@ def test_whatever_comes_is_a_message_or_is_refused(line: bytes):
 @pytest.mark.parametrize(
     "kind", [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, DsmError)]
 )
-def test_every_error_keeps_its_class_and_exit_code(kind: type[DsmError]):
+def test_every_error_keeps_its_class_and_exit_code(kind: type[DsmError]) -> None:
     error = messages.raised(messages.Failed(kind.__name__, "what failed", "what to do"))
     assert type(error) is kind
     assert str(error) == "what failed: what to do"
@@ -391,7 +427,7 @@ def test_every_error_keeps_its_class_and_exit_code(kind: type[DsmError]):
 # ------------------------------------------------------------------------------------ socket and lock
 
 
-def test_only_the_group_may_use_the_socket(tmp_path: Path):
+def test_only_the_group_may_use_the_socket(tmp_path: Path) -> None:
     async def story() -> None:
         before = os.umask(0)
         try:
@@ -405,7 +441,50 @@ def test_only_the_group_may_use_the_socket(tmp_path: Path):
     asyncio.run(story())
 
 
-def test_a_long_path(tmp_path: Path):
+OUTSIDER = """
+import os, sys
+from pathlib import Path
+from dsm_device.errors import ConfigurationError
+from dsm_device.runner.control_client import RemoteService
+
+group = int(sys.argv[2])
+os.setgroups([])
+os.setgid(group)
+os.setuid(65534)
+try:
+    print("let in" if RemoteService.connect(Path(sys.argv[1])) else "nobody there")
+except ConfigurationError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize(
+    ("mode", "group", "answer"),
+    [
+        (0o755, 65534, "is not for this user: join the agent's group, or ask its administrator"),
+        (0o710, 65534, "is not for this user: join the agent's group, or ask its administrator"),
+        (0o710, os.getegid(), "let in"),
+    ],
+    ids=["outside", "outside, in the folder as it is made", "in the group"],
+)
+def test_who_is_not_in_the_group_is_refused(mode: int, group: int, answer: str) -> None:
+    async def story(state_dir: Path) -> str:
+        async with agent(state_dir):
+            command = (sys.executable, "-c", OUTSIDER, str(state_dir), str(group))
+            child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+            out, _ = await child.communicate()
+            return out.decode().strip()
+
+    with tempfile.TemporaryDirectory() as folder:  # where others may come, unlike pytest's
+        Path(folder).chmod(0o755)
+        state_dir = Path(folder) / "state"
+        state_dir.mkdir()
+        state_dir.chmod(mode)
+        assert asyncio.run(story(state_dir)).endswith(answer)
+
+
+def test_a_long_path(tmp_path: Path) -> None:
     state_dir = tmp_path / ("long" * 30) / ("längér" * 20)
     state_dir.mkdir(parents=True)
 
@@ -417,7 +496,7 @@ def test_a_long_path(tmp_path: Path):
     asyncio.run(story())
 
 
-def test_a_socket_that_was_left_behind_is_replaced(tmp_path: Path):
+def test_a_socket_that_was_left_behind_is_replaced(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as old:
         old.bind(str(tmp_path / "agent.sock"))
     assert RemoteService.connect(tmp_path) is None, "nobody listens there"
@@ -429,7 +508,7 @@ def test_a_socket_that_was_left_behind_is_replaced(tmp_path: Path):
     asyncio.run(story())
 
 
-def test_something_else_of_that_name_stays(tmp_path: Path):
+def test_something_else_of_that_name_stays(tmp_path: Path) -> None:
     (tmp_path / "agent.sock").write_text("precious")
 
     async def story() -> None:
@@ -441,13 +520,13 @@ def test_something_else_of_that_name_stays(tmp_path: Path):
     assert (tmp_path / "agent.sock").read_text() == "precious"
 
 
-def test_where_no_agent_runs_there_is_none(tmp_path: Path):
+def test_where_no_agent_runs_there_is_none(tmp_path: Path) -> None:
     assert RemoteService.connect(tmp_path / "missing") is None
     (tmp_path / "file").touch()
     assert RemoteService.connect(tmp_path / "file") is None
 
 
-def test_a_second_agent_is_refused_and_a_killed_one_is_not_in_the_way(tmp_path: Path):
+def test_a_second_agent_is_refused_and_a_killed_one_is_not_in_the_way(tmp_path: Path) -> None:
     state_dir = tmp_path / "state"
     with agent_process(state_dir) as process:
         assert stat.S_IMODE(state_dir.stat().st_mode) == 0o710
@@ -464,7 +543,7 @@ def test_a_second_agent_is_refused_and_a_killed_one_is_not_in_the_way(tmp_path: 
 # -------------------------------------------------------------------------------------- command line
 
 
-def test_the_commands_go_to_the_agent(tmp_path: Path):
+def test_the_commands_go_to_the_agent(tmp_path: Path) -> None:
     config = configured(tmp_path, tmp_path / "state")
     with agent_process(tmp_path / "state"):
         scan = start_cli(config, "--json", "scan", "--process", "Größe", "--user", "eva")
@@ -489,7 +568,7 @@ def _until_created(scan: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_at_the_client_cancels(tmp_path: Path, number: signal.Signals):
+def test_ctrl_c_at_the_client_cancels(tmp_path: Path, number: signal.Signals) -> None:
     config = configured(tmp_path, tmp_path / "state")
     with agent_process(tmp_path / "state"):
         scan = start_cli(config, "--json", "scan", "--process", "wait")
@@ -512,7 +591,7 @@ def test_ctrl_c_at_the_client_cancels(tmp_path: Path, number: signal.Signals):
     ],
     ids=["killed", "stopped"],
 )
-def test_the_agent_ends_during_a_job(tmp_path: Path, number: signal.Signals, line: str):
+def test_the_agent_ends_during_a_job(tmp_path: Path, number: signal.Signals, line: str) -> None:
     config = configured(tmp_path, tmp_path / "state")
     with agent_process(tmp_path / "state") as process:
         scan = start_cli(config, "--json", "scan", "--process", "wait", "--user", "eva")
@@ -524,7 +603,7 @@ def test_the_agent_ends_during_a_job(tmp_path: Path, number: signal.Signals, lin
     assert json.loads(out.splitlines()[-1])["event"] == "failed"
 
 
-def test_an_order_loads_little_and_is_on_its_way_at_once(tmp_path: Path):
+def test_an_order_loads_little_and_is_on_its_way_at_once(tmp_path: Path) -> None:
     config = configured(tmp_path, tmp_path / "state")
     code = "import sys, dsm_device.cli; dsm_device.cli.main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
     with agent_process(tmp_path / "state"):

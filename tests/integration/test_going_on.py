@@ -43,14 +43,19 @@ class AtTheScanner(Nobody):
 
 
 class Stack:
-    """A scanner with a fault and the job that is scanned from it."""
+    """A scanner with faults and the job that is scanned from it."""
 
-    def __init__(self, folder: Path, fault: Fault) -> None:
+    def __init__(self, folder: Path, *faults: Fault) -> None:
         self.folder = folder
-        self.scanner = SimulatedScanner(folder / "scanner", ScannerModel(quirks=Quirks(faults=(fault,))))
+        self.scanner = SimulatedScanner(folder / "scanner", ScannerModel(quirks=Quirks(faults=faults)))
         self.events: list[Event] = []
+        self.now_s = 1000.0
         self.pages: list[int] = []
         self.images = 0
+
+    def wait(self, seconds: float) -> None:
+        """On the clock by which it is found out that nobody comes."""
+        self.now_s += seconds
 
     def put_in(self, sheets: int) -> None:
         self.scanner.clear_jam()
@@ -77,6 +82,7 @@ class Stack:
                     on_page=_nothing,
                     attendant=attendant,
                     until_cancelled=_never_cancelled,
+                    clock=lambda: self.now_s,
                 )
                 self.images = await intake.take(settings, sides)
         finally:
@@ -107,14 +113,14 @@ def _job() -> Job:
     )
 
 
-def jam(image: int) -> Fault:
-    return Fault(what="jammed", image=image, load=1, byte=1000)
+def jam(image: int, load: int = 1) -> Fault:
+    return Fault(what="jammed", image=image, load=load, byte=1000)
 
 
 def nothing() -> None: ...
 
 
-def test_after_a_jam_it_goes_on_with_the_next_sheet(tmp_path: Path):
+def test_after_a_jam_it_goes_on_with_the_next_sheet(tmp_path: Path) -> None:
     stack = Stack(tmp_path, jam(3))
     user = AtTheScanner((lambda: stack.put_in(2), Choice.GO_ON))
     stack.scan(FEEDER, 4, user)
@@ -123,7 +129,7 @@ def test_after_a_jam_it_goes_on_with_the_next_sheet(tmp_path: Path):
     assert stack.told() == ["waiting", "acquiring"]
 
 
-def test_as_long_as_the_jam_stands_it_is_told_once(tmp_path: Path):
+def test_as_long_as_the_jam_stands_it_is_told_once(tmp_path: Path) -> None:
     stack = Stack(tmp_path, jam(2))
     user = AtTheScanner(*[(nothing, Choice.GO_ON)] * 3, (lambda: stack.put_in(1), Choice.GO_ON))
     stack.scan(FEEDER, 2, user)
@@ -132,33 +138,58 @@ def test_as_long_as_the_jam_stands_it_is_told_once(tmp_path: Path):
     assert stack.told() == ["waiting", "acquiring"]
 
 
-def test_nothing_put_in_again_is_the_end(tmp_path: Path):
+def test_after_ten_minutes_in_vain_it_fails_and_the_pages_stay(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, jam(2))
+    user = AtTheScanner(*[(lambda: stack.wait(120), Choice.GO_ON)] * 6)
+    with pytest.raises(ScannerJammed):
+        stack.scan(FEEDER, 2, user)
+    assert len(user.asked) == 6, "at 0 s, 120 s and so on up to 600 s"
+    assert stack.pages == [1]
+    assert stack.told() == ["waiting"]
+
+
+def test_each_page_begins_the_ten_minutes_anew(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, jam(2), jam(2, load=2))
+
+    def after_a_while(sheets: int) -> None:
+        stack.wait(500)
+        stack.put_in(sheets)
+
+    in_vain = (lambda: stack.wait(120), Choice.GO_ON)
+    user = AtTheScanner(
+        (lambda: after_a_while(2), Choice.GO_ON), in_vain, (lambda: after_a_while(1), Choice.GO_ON)
+    )
+    stack.scan(FEEDER, 2, user)
+    assert stack.pages == [1, 2, 3]
+
+
+def test_nothing_put_in_again_is_the_end(tmp_path: Path) -> None:
     stack = Stack(tmp_path, jam(2))
     stack.scan(FEEDER, 2, AtTheScanner((lambda: stack.put_in(0), Choice.GO_ON)))
     assert (stack.images, stack.pages) == (1, [1])
 
 
-def test_the_job_may_be_finished_with_what_is_there(tmp_path: Path):
+def test_the_job_may_be_finished_with_what_is_there(tmp_path: Path) -> None:
     stack = Stack(tmp_path, jam(3))
     stack.scan(FEEDER, 5, AtTheScanner((nothing, Choice.FINISH)))
     assert (stack.images, stack.pages) == (2, [1, 2])
 
 
-def test_given_up_it_fails_and_the_pages_stay(tmp_path: Path):
+def test_given_up_it_fails_and_the_pages_stay(tmp_path: Path) -> None:
     stack = Stack(tmp_path, jam(3))
     with pytest.raises(ScannerJammed):
         stack.scan(FEEDER, 5, AtTheScanner((nothing, Choice.GIVE_UP)))
     assert stack.pages == [1, 2]
 
 
-def test_before_the_first_page_nobody_is_asked(tmp_path: Path):
+def test_before_the_first_page_nobody_is_asked(tmp_path: Path) -> None:
     stack, user = Stack(tmp_path, jam(1)), AtTheScanner()
     with pytest.raises(ScannerJammed):
         stack.scan(FEEDER, 2, user)
     assert user.asked == []
 
 
-def test_the_cover_is_closed_and_it_goes_on(tmp_path: Path):
+def test_the_cover_is_closed_and_it_goes_on(tmp_path: Path) -> None:
     stack = Stack(tmp_path, Fault(what="cover-open", at="start", image=2, load=1))
     user = AtTheScanner((stack.scanner.close_cover, Choice.GO_ON))
     stack.scan(FEEDER, 3, user)
@@ -166,7 +197,7 @@ def test_the_cover_is_closed_and_it_goes_on(tmp_path: Path):
     assert user.asked == [(ScannerCoverOpen, 1)]
 
 
-def test_two_sheets_at_once_are_fed_again(tmp_path: Path):
+def test_two_sheets_at_once_are_fed_again(tmp_path: Path) -> None:
     stack = Stack(tmp_path, Fault(what="double-feed", image=2, load=1))
     user = AtTheScanner((lambda: stack.put_in(2), Choice.GO_ON))
     stack.scan(FEEDER, 3, user)
@@ -175,14 +206,14 @@ def test_two_sheets_at_once_are_fed_again(tmp_path: Path):
     assert issubclass(user.asked[0][0], ScannerJammed | MultipleFeed)
 
 
-def test_a_limit_counts_over_the_jam(tmp_path: Path):
+def test_a_limit_counts_over_the_jam(tmp_path: Path) -> None:
     stack = Stack(tmp_path, jam(2))
     stack.scan(replace(FEEDER, images=3), 4, AtTheScanner((lambda: stack.put_in(9), Choice.GO_ON)))
     assert stack.pages == [1, 2, 3]
     assert stack.scanner.sheets_left >= 6
 
 
-def test_no_image_is_dropped_where_a_sheet_jams_at_its_back(tmp_path: Path):
+def test_no_image_is_dropped_where_a_sheet_jams_at_its_back(tmp_path: Path) -> None:
     stack = Stack(tmp_path, jam(4))
     stack.scan(DUPLEX, 3, AtTheScanner((lambda: stack.put_in(2), Choice.GO_ON)), sides=2)
     assert (stack.images, stack.pages) == (7, [1, 2, 3, 4, 5, 6, 7])

@@ -73,7 +73,7 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path, ScannerModel())
 
 
-def test_many_jobs_open_the_scanner_once(desk: Desk):
+def test_many_jobs_open_the_scanner_once(desk: Desk) -> None:
     async def work(keeper: ScannerKeeper) -> None:
         for _ in range(20):
             await desk.job(keeper)
@@ -82,7 +82,7 @@ def test_many_jobs_open_the_scanner_once(desk: Desk):
     assert desk.count("open") == 1
 
 
-def test_a_scanner_that_is_not_kept_warm_is_released_after_each_job(desk: Desk):
+def test_a_scanner_that_is_not_kept_warm_is_released_after_each_job(desk: Desk) -> None:
     async def work(keeper: ScannerKeeper) -> None:
         for _ in range(2):
             await desk.job(keeper)
@@ -92,7 +92,7 @@ def test_a_scanner_that_is_not_kept_warm_is_released_after_each_job(desk: Desk):
     assert desk.count("open") == 2
 
 
-def test_a_warm_scanner_is_released_when_its_time_is_over(desk: Desk):
+def test_a_warm_scanner_is_released_when_its_time_is_over(desk: Desk) -> None:
     async def work(keeper: ScannerKeeper) -> None:
         await desk.job(keeper)
         while desk.count("close") == 0:  # noqa: ASYNC110 - another process closes it
@@ -105,7 +105,7 @@ def test_a_warm_scanner_is_released_when_its_time_is_over(desk: Desk):
 
 @pytest.mark.parametrize("quirks", [Quirks(), Quirks(frozen_list=True)], ids=["usual", "frozen-list"])
 @pytest.mark.parametrize("warm_s", [60, 0])
-def test_it_is_found_again_under_any_address(tmp_path: Path, quirks: Quirks, warm_s: float):
+def test_it_is_found_again_under_any_address(tmp_path: Path, quirks: Quirks, warm_s: float) -> None:
     desk = Desk(tmp_path, ScannerModel(quirks=quirks))
 
     async def work(keeper: ScannerKeeper) -> None:
@@ -118,7 +118,7 @@ def test_it_is_found_again_under_any_address(tmp_path: Path, quirks: Quirks, war
     desk.run(work, warm_s=warm_s)
 
 
-def test_it_is_remembered_over_processes(desk: Desk):
+def test_it_is_remembered_over_processes(desk: Desk) -> None:
     async def work(keeper: ScannerKeeper) -> None:
         assert await desk.job(keeper) == desk.scanner.device
 
@@ -128,7 +128,7 @@ def test_it_is_remembered_over_processes(desk: Desk):
     desk.run(work)
 
 
-def test_of_two_alike_the_one_with_its_serial_number_is_taken(desk: Desk):
+def test_of_two_alike_the_one_with_its_serial_number_is_taken(desk: Desk) -> None:
     twin = SimulatedScanner(desk.folder / "twin", ScannerModel(serial="SIM-000002"), "001:002")
 
     async def work(keeper: ScannerKeeper) -> None:
@@ -140,7 +140,7 @@ def test_of_two_alike_the_one_with_its_serial_number_is_taken(desk: Desk):
     desk.run(work, twin)
 
 
-def test_where_two_could_be_meant_both_are_named(desk: Desk):
+def test_where_two_could_be_meant_both_are_named(desk: Desk) -> None:
     twin = SimulatedScanner(desk.folder / "twin", ScannerModel(), "001:002")
     ScannerMemory(desk.state).remember(
         ["dsmsim:001:004"], ScannerInfo("dsmsim:001:004", desk.scanner.model.vendor, desk.scanner.model.model)
@@ -154,7 +154,7 @@ def test_where_two_could_be_meant_both_are_named(desk: Desk):
     desk.run(work, twin)
 
 
-def test_a_memory_that_is_damaged_is_told_and_ignored(desk: Desk, caplog: pytest.LogCaptureFixture):
+def test_a_memory_that_is_damaged_is_told_and_ignored(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     (desk.state / FILE).write_text('{"dsmsim:001:004": [')
 
     async def work(keeper: ScannerKeeper) -> None:
@@ -165,7 +165,7 @@ def test_a_memory_that_is_damaged_is_told_and_ignored(desk: Desk, caplog: pytest
     assert ScannerMemory(desk.state).recall("dsmsim:001:004") is not None
 
 
-def test_a_scanner_that_is_gone_is_not_found_and_usable_again_at_once(desk: Desk):
+def test_a_scanner_that_is_gone_is_not_found_and_usable_again_at_once(desk: Desk) -> None:
     async def work(keeper: ScannerKeeper) -> None:
         await desk.job(keeper)
         desk.scanner.unplug()
@@ -183,7 +183,7 @@ def test_a_scanner_that_is_gone_is_not_found_and_usable_again_at_once(desk: Desk
 )
 def test_after_a_failure_the_next_job_gets_a_process_of_its_own(
     tmp_path: Path, what: Any, error: type[ScannerError]
-):
+) -> None:
     desk = Desk(tmp_path, ScannerModel(quirks=Quirks(faults=(Fault(what=what, image=1, byte=1000, times=1),))))
 
     async def work(keeper: ScannerKeeper) -> None:
@@ -195,7 +195,7 @@ def test_after_a_failure_the_next_job_gets_a_process_of_its_own(
     desk.run(work)
 
 
-def test_a_cancel_does_not_outlast_its_job(tmp_path: Path):
+def test_a_cancel_does_not_outlast_its_job(tmp_path: Path) -> None:
     desk = Desk(tmp_path, ScannerModel(images_per_minute=600))
 
     async def work(keeper: ScannerKeeper) -> None:
@@ -216,7 +216,7 @@ def test_a_cancel_does_not_outlast_its_job(tmp_path: Path):
     assert desk.count("open") == 1
 
 
-def test_a_scan_that_was_left_alone_is_ended_before_the_next(tmp_path: Path):
+def test_a_scan_that_was_left_alone_is_ended_before_the_next(tmp_path: Path) -> None:
     desk = Desk(tmp_path, ScannerModel(images_per_minute=600))
 
     async def work(keeper: ScannerKeeper) -> None:
@@ -231,8 +231,8 @@ def test_a_scan_that_was_left_alone_is_ended_before_the_next(tmp_path: Path):
     assert desk.count("open") == 1
 
 
-def test_jobs_take_turns(desk: Desk):
-    order = []
+def test_jobs_take_turns(desk: Desk) -> None:
+    order: list[int] = []
 
     async def one(keeper: ScannerKeeper, name: int, inside: itertools.count[int]) -> None:
         async with keeper.lend():

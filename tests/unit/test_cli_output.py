@@ -9,7 +9,7 @@ import re
 import pytest
 
 from dsm_device.acquisition.messages import PageTimes
-from dsm_device.cli.output import JsonLines, LiveLine, PlainLines, size_in_words
+from dsm_device.cli.output import JsonLines, LiveLine, PlainLines, agent_output, size_in_words
 from dsm_device.errors import ScannerJammed
 from dsm_device.job.outcomes import Outcome
 from dsm_device.runner.events import (
@@ -60,7 +60,7 @@ def told(output: LiveLine | PlainLines, stream: io.StringIO) -> str:
     return stream.getvalue()
 
 
-def test_a_log_has_a_line_for_each_thing_that_is_finished():
+def test_a_log_has_a_line_for_each_thing_that_is_finished() -> None:
     stream = io.StringIO()
     assert told(PlainLines(stream), stream).splitlines() == [
         "Job job-1: Invoices",
@@ -75,7 +75,7 @@ def test_a_log_has_a_line_for_each_thing_that_is_finished():
     ]
 
 
-def test_a_terminal_has_one_live_line_with_page_bytes_and_rate():
+def test_a_terminal_has_one_live_line_with_page_bytes_and_rate() -> None:
     stream = io.StringIO()
     frames = [frame for frame in re.split(r"\r\x1b\[K", told(LiveLine(stream, Clock()), stream)) if frame]
     live = [frame for frame in frames if "\n" not in frame]
@@ -90,7 +90,7 @@ def test_a_terminal_has_one_live_line_with_page_bytes_and_rate():
     assert all(len(frame) <= 120 for frame in live)
 
 
-def test_a_terminal_is_left_clean_when_a_scan_fails():
+def test_a_terminal_is_left_clean_when_a_scan_fails() -> None:
     stream = io.StringIO()
     output = LiveLine(stream, Clock())
     output.show(PageArriving(1, 50, 100))
@@ -98,7 +98,7 @@ def test_a_terminal_is_left_clean_when_a_scan_fails():
     assert stream.getvalue().endswith("\r\x1b[K")
 
 
-def test_a_script_gets_json_alone_and_people_hear_the_same_story(capsys: pytest.CaptureFixture[str]):
+def test_a_script_gets_json_alone_and_people_hear_the_same_story(capsys: pytest.CaptureFixture[str]) -> None:
     stream = io.StringIO()
     output = JsonLines(PlainLines(stream))
     for event in STORY:
@@ -145,5 +145,40 @@ def test_a_script_gets_json_alone_and_people_hear_the_same_story(capsys: pytest.
     ("count", "words"),
     [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_500_000, "1.5 MB"), (2.5e9, "2.5 GB"), (3e13, "30000.0 GB")],
 )
-def test_sizes_in_words(count: float, words: str):
+def test_sizes_in_words(count: float, words: str) -> None:
     assert size_in_words(count) == words
+
+
+# ----------------------------------------------------------------------------------------- the agent
+
+
+def told_by_agent(capsys: pytest.CaptureFixture[str], *, as_json: bool) -> tuple[list[str], list[str]]:
+    """What it says on standard output and on standard error of a job and of what belongs to none."""
+    show = agent_output(as_json)
+    for event in STORY:
+        show("job-1", event)
+    show("", Warned("the settings have been read again"))
+    out, err = capsys.readouterr()
+    return out.splitlines(), err.splitlines()
+
+
+def test_each_line_of_the_agent_begins_with_its_job(capsys: pytest.CaptureFixture[str]) -> None:
+    out, err = told_by_agent(capsys, as_json=False)
+    assert out == []
+    assert err[0] == "job-1: Job job-1: Invoices"
+    assert err[1].startswith("job-1: Note: Rotation")
+    assert "job-1: Page 1 scanned: 1.5 MB, jfif" in err
+    assert "job-1: Note: page 2 came short" in err
+    assert err[-2:] == [
+        "job-1: Done: 1 page delivered, post-scan job token-1",
+        "Note: the settings have been read again",
+    ]
+    assert all(line.startswith("job-1: ") for line in err[:-1]), "a note of several lines as well"
+
+
+def test_scripts_are_told_by_the_agent_which_job_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    out, err = told_by_agent(capsys, as_json=True)
+    shown = [json.loads(line) for line in out]
+    assert [each["event"] for each in shown] == ["created", "state", "page", "left_out", "sent", "state", "done"]
+    assert {each["job"] for each in shown} == {"job-1"}
+    assert err == told_by_agent(capsys, as_json=False)[1], "people are told the same as ever"
