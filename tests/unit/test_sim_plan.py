@@ -133,3 +133,13 @@ def test_plan_counts_operations_and_all_requests_each_by_themselves():
     assert taken == [sim.Action, sim.Action, sim.Stall, sim.LoseAnswer, sim.Action]
     assert plan.take_event(STATUS_EVENT) is None
     assert [plan.take_event(END_EVENT) for _ in range(2)] == [sim.DropEvent(), None]
+
+
+def test_a_plan_that_is_replaced_counts_from_there():
+    plan = Plan([Fault("Get", 2, sim.Stall())])
+    assert plan.take("Get") == Plan.NORMAL
+    assert plan.replace([Fault("Get", 2, sim.LoseAnswer())]) == (0,)
+    assert plan.take("Get") == Plan.NORMAL
+    assert plan.take("Get") == sim.LoseAnswer()
+    assert plan.replace([]) == (1,)
+    assert plan.met == ()

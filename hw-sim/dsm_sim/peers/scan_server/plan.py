@@ -142,6 +142,14 @@ class Plan:
 
     NORMAL: ClassVar[Action] = Action()
 
+    def replace(self, faults: Sequence[Fault]) -> tuple[int, ...]:
+        """From now on ``faults`` happen, counted from here; how often each of those before them did."""
+        met = self.met
+        self.faults = faults
+        self._seen.clear()
+        self._met.clear()
+        return met
+
     def take(self, operation: str) -> Action:
         """What this request of ``operation`` meets; counts it."""
         self._seen[ANY] += 1

@@ -10,6 +10,7 @@ from pathlib import Path
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from dsm_sim.peers.scan_server.options import ScanServerOptions
+from dsm_sim.peers.scan_server.plan import Fault
 from dsm_sim.peers.scan_server.report import JobReport, Report
 from dsm_sim.peers.scan_server.server import ScanServer
 
@@ -39,6 +40,10 @@ class RunningScanServer:
     def expire_jobs(self) -> None:
         """Looks at the clock now instead of within the next second."""
         self._portal.call(self._server.expire_jobs)
+
+    def replan(self, *faults: Fault) -> tuple[int, ...]:
+        """From now on these go wrong, counted from here; how often each of those before them has happened."""
+        return self._portal.call(self._server.replan, faults)
 
     def stop(self) -> None:
         """Listens no more and breaks off every connection, until :meth:`start`; the port stays its own."""

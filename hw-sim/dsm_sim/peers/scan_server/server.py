@@ -24,7 +24,7 @@ from dsm_sim.peers.scan_server.jobs import Clock, Document, Job, JobBook, JobSta
 from dsm_sim.peers.scan_server.listening import Listening
 from dsm_sim.peers.scan_server.operations import ProcessingService
 from dsm_sim.peers.scan_server.options import ScanServerOptions
-from dsm_sim.peers.scan_server.plan import Plan
+from dsm_sim.peers.scan_server.plan import Fault, Plan
 from dsm_sim.peers.scan_server.processing import TIMED_OUT, Processor
 from dsm_sim.peers.scan_server.report import JobReport, Report, Traffic, job_report, subscription_report
 from dsm_sim.peers.scan_server.rules import Notes, Violations
@@ -115,6 +115,10 @@ class ScanServer:
             faults_met=self._plan.met,
             internal_errors=tuple(self._internal_errors),
         )
+
+    def replan(self, faults: tuple[Fault, ...]) -> tuple[int, ...]:
+        """Go by another plan from now on; see :meth:`Plan.replace`."""
+        return self._plan.replace(faults)
 
     def document(self, token: str, document_id: int) -> Document | None:
         """A received image of any job, whether it is still remembered or not."""
