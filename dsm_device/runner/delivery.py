@@ -232,7 +232,7 @@ class Delivery:
                 f"the scan server could not process the job: {_in_words(status)}",
                 f"once that is put right, `dsm-device jobs retry {self._folder.job.id}` sends the pages again",
             )
-            await asyncio.to_thread(self._folder.apply, outcome, str(error))
+            await _to_its_end(self._folder.apply, outcome, str(error))
             raise error
         await self.remove(outcome)
 
@@ -267,7 +267,7 @@ class Delivery:
     async def remove(self, event: JobEvent) -> None:
         """Put the job into the history; a disk that refuses fails nothing any more."""
         try:
-            await asyncio.to_thread(self._folder.remove, event)
+            await _to_its_end(self._folder.remove, event)
         except SpoolError as error:
             self._listener(Warned(str(error)))
 
@@ -337,7 +337,7 @@ class Delivery:
         stored = job.instructions.encode()
         instructions = xml.parse(stored, limit=len(stored))
         token = await self._persist(lambda: self._server.create_job(job.user_sid, job.process_id, instructions))
-        await asyncio.to_thread(self._folder.set_token, token)
+        await _to_its_end(self._folder.set_token, token)
         self._accept()
         self._listener(StateChanged("device", JobState.CREATED))
         return token
@@ -367,7 +367,7 @@ class Delivery:
                 raise
 
         await self._persist(attempt)
-        await asyncio.to_thread(self._folder.mark_sent, parcel.pages)
+        await _to_its_end(self._folder.mark_sent, parcel.pages)
         self._accept()
         for page in parcel.pages:
             self._listener(PageSent(page.n))
@@ -382,10 +382,10 @@ class Delivery:
                 self._end_in_doubt = error.recovery is Recovery.ASK_FIRST
                 raise
 
-        await asyncio.to_thread(self._folder.apply, JobEvent.END_BEGUN)
+        await _to_its_end(self._folder.apply, JobEvent.END_BEGUN)
         await self._persist(attempt)
         self._ended = True
-        await asyncio.to_thread(self._folder.apply, JobEvent.ENDED)
+        await _to_its_end(self._folder.apply, JobEvent.ENDED)
         self._listener(StateChanged("device", JobState.ENDED))
 
     def _accept(self) -> None:
@@ -493,6 +493,17 @@ class Delivery:
                 return 2
             case _:
                 return 1
+
+
+async def _to_its_end(change: Callable[..., None], *arguments: object) -> None:
+    """Change the job on disk. Whoever cancels the task gets it back when that is done: nobody else may take the
+    job while a thread still writes to it."""
+    changing = asyncio.create_task(asyncio.to_thread(change, *arguments))
+    try:
+        await asyncio.shield(changing)
+    except asyncio.CancelledError:
+        await asyncio.wait({changing})
+        raise
 
 
 async def redeliver(folder: JobFolder, delivery: Delivery) -> bool:

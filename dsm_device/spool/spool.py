@@ -324,9 +324,10 @@ class JobFolder:
 
     def release(self) -> None:
         """Let another process, or another task of this one, work on the job."""
-        if self._claim is not None:
-            os.close(self._claim)
-            self._claim = None
+        with self._lock:  # closed twice, it would be somebody else's by then
+            descriptor, self._claim = self._claim, None
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _size_of(folder: Path) -> int:

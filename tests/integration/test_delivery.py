@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from dsm_device.client.scan_server import ScanServer, ServerOptions
 from dsm_device.client.tls import TlsOptions, client_context
 from dsm_device.errors import OutcomeUnknown, ProcessNotFound, ServerError, ServerFault, SpoolError
 from dsm_device.job.model import Job
-from dsm_device.job.states import JobState
+from dsm_device.job.states import JobEvent, JobState
 from dsm_device.runner.delivery import SILENCE_LIMIT_S, Delivery, FreshInstructions, RetryPolicy, redeliver
 from dsm_device.runner.events import Event, JobDone, PageSent, Warned
 from dsm_device.spool import JobFolder, Spool
@@ -300,6 +301,37 @@ def test_a_server_that_keeps_its_status_to_itself_holds_nobody_up(scene, monkeyp
         it.deliver()
         assert it.states == ["Completed"]
         assert it.heard(JobDone)
+
+
+def test_who_stops_a_delivery_gets_the_job_back_when_nobody_writes_to_it_any_more(scene):
+    """Else its folder would be given to the next one, and closed, twice, while it is still being put away."""
+    with scene() as it:
+        remove, begun, go_on = it.folder.remove, threading.Event(), threading.Event()
+
+        def remove_slowly(event: JobEvent) -> None:
+            begun.set()
+            assert go_on.wait(10)
+            remove(event)
+
+        it.folder.remove = remove_slowly
+
+        async def stop_while_it_is_removed() -> bool:
+            options = ServerOptions(it.server.port)
+            context = client_context(TlsOptions(ca_file=str(it.server.ca_file)))
+            async with ScanServer(it.folder.job.repository, options, context) as server:
+                delivering = asyncio.create_task(
+                    redeliver(it.folder, Delivery(it.folder, server, QUICK, it.listen))
+                )
+                await asyncio.to_thread(begun.wait, 10)
+                delivering.cancel()
+                await asyncio.wait({delivering}, timeout=0.05)
+                was_done = delivering.done()
+                go_on.set()
+                await asyncio.wait({delivering})
+            return was_done
+
+        assert not asyncio.run(stop_while_it_is_removed())
+        assert not it.folder.path.exists()
 
 
 def test_a_job_without_a_page_is_not_called_delivered(scene):
