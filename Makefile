@@ -4,10 +4,11 @@ BIN     := $(VENV)/bin
 SCANNER ?=
 RUNS    ?= 200000
 CUTS    ?= 1000
+STEPS   ?= 1000000
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test check bench pictures scenarios fuzz test-cuts format clean
+.PHONY: help setup setup-test demo test check bench pictures scenarios fuzz test-cuts test-week format clean
 
 help:
 	@echo "make demo    scan ten pages from a simulated feeder to a simulated scan server (SCANNER=<SANE device>: a real one)"
@@ -17,6 +18,7 @@ help:
 	@echo "make scenarios   every scenario against the device, the slow ones as well"
 	@echo "make fuzz    mutated input for every parser (RUNS=$(RUNS) each)"
 	@echo "make test-cuts   CUTS=$(CUTS) power cuts in a ten-page scan; every second one forgets what was not synced"
+	@echo "make test-week   STEPS=$(STEPS) operations at faulty servers, on a clock that does not wait"
 	@echo "make setup   only install what is needed · make format · make clean"
 
 setup:
@@ -51,6 +53,9 @@ fuzz: setup
 
 test-cuts: setup-test
 	@$(BIN)/python -m tests.cuts --cuts $(CUTS)
+
+test-week: setup-test
+	@$(BIN)/python -m tests.week --steps $(STEPS)
 
 format: setup
 	@$(BIN)/ruff format --quiet .

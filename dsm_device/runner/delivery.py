@@ -11,7 +11,7 @@ import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dsm_device.errors import (
     Cancelled,
@@ -141,9 +141,11 @@ class Delivery:
         async with self._arrival:
             self._stopped = True
             self._arrival.notify_all()
-        await asyncio.wait({running}, timeout=limit_s)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        try:
+            await asyncio.wait({running}, timeout=limit_s)
+        finally:  # whoever is in still more of a hurry is not left with a delivery that goes on by itself
+            running.cancel()
+            await _ended(running)
 
     async def run(self) -> str:
         """Deliver every page and end the post-scan job; its token, or "" if there never was a page.
@@ -499,11 +501,22 @@ async def _to_its_end(change: Callable[..., None], *arguments: object) -> None:
     """Change the job on disk. Whoever cancels the task gets it back when that is done: nobody else may take the
     job while a thread still writes to it."""
     changing = asyncio.create_task(asyncio.to_thread(change, *arguments))
-    try:
-        await asyncio.shield(changing)
-    except asyncio.CancelledError:
-        await asyncio.wait({changing})
-        raise
+    await _ended(changing)
+    changing.result()
+
+
+async def _ended(task: asyncio.Task[Any]) -> None:
+    """Wait for the end of ``task``, also if this one is cancelled meanwhile, even several times."""
+    was_cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            was_cancelled = True
+    if not task.cancelled():
+        task.exception()  # seen, whoever asks for it
+    if was_cancelled:
+        raise asyncio.CancelledError
 
 
 async def redeliver(folder: JobFolder, delivery: Delivery) -> bool:

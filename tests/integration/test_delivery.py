@@ -129,6 +129,30 @@ def test_all_pages_arrive_in_order_and_leave_the_spool(scene):
         assert not it.folder.path.exists()
 
 
+def test_who_cancels_twice_leaves_no_delivery_behind(scene):
+    """As a person who goes away while the job is being taken from somebody else."""
+
+    async def run(it: Scene) -> None:
+        options = ServerOptions(it.server.port)
+        context = client_context(TlsOptions(ca_file=str(it.server.ca_file)))
+        async with ScanServer(it.folder.job.repository, options, context) as server:
+            delivering = asyncio.create_task(redeliver(it.folder, Delivery(it.folder, server, QUICK, it.listen)))
+            others = asyncio.all_tasks()
+            is_sending = asyncio.Event()
+            it.on_event = lambda event: is_sending.set() if isinstance(event, PageSent) else None
+            await is_sending.wait()
+            delivering.cancel()
+            await asyncio.wait({delivering}, timeout=0)
+            delivering.cancel()
+            await asyncio.wait({delivering})
+            assert delivering.cancelled()
+            left = asyncio.all_tasks() - others
+            assert not [task for task in left if "Delivery.run" in repr(task)]
+
+    with scene() as it:
+        asyncio.run(run(it))
+
+
 def test_after_eight_minutes_of_silence_all_pages_go_into_a_new_job(scene):
     with scene() as it:
 
