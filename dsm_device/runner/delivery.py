@@ -174,7 +174,7 @@ class Delivery:
                     message = f"the scan server lost this job {MAX_POST_SCAN_JOBS} times"
                     raise loss.cause or ServerError(message, "send it again later") from loss
                 self._listener(Warned(f"the scan server lost the job ({loss}); all pages go into a new one"))
-                await self.cancel()
+                await self.cancel_earlier()
         raise AssertionError("the last turn returns or raises")
 
     async def end_begun(self) -> str:
@@ -278,13 +278,39 @@ class Delivery:
 
         Not if there is none, and not if it has been ended, or nobody knows whether it has.
         """
+        try:
+            await asyncio.wait_for(self._cancel(), limit_s)
+        except (ServerError, TimeoutError) as error:
+            self._warn_of_open_job(str(error) or "no answer")
+
+    async def cancel_earlier(self) -> None:
+        """:meth:`cancel` before another post-scan job is begun, whose token takes the place of this one's.
+
+        Raises :class:`ServerError` where it may work later: nobody would think of the old one any more, and its
+        pages would be processed as half a document. What the server refuses for good is left to its clock.
+        """
+        try:
+            await self._cancel()
+        except ServerError as error:
+            if error.temporary:
+                raise
+            self._warn_of_open_job(str(error))
+
+    async def _cancel(self) -> None:
+        """As often as the error and the policy allow, also when :meth:`stop` was called."""
         token = self._folder.job.token
-        if token and not self._ended and not self._end_in_doubt:
+        failures = 0
+        while token and not self._ended and not self._end_in_doubt:
             try:
-                await asyncio.wait_for(self._server.cancel_job(token), limit_s)
-            except (ServerError, TimeoutError) as error:
-                why = str(error) or "no answer"
-                self._listener(Warned(f"the post-scan job could not be cancelled at the server ({why})"))
+                return await self._server.cancel_job(token)
+            except ServerError as error:
+                failures += 1
+                if failures >= self._tries(error.recovery):
+                    raise
+            await asyncio.sleep(self._retry.wait_s(failures))
+
+    def _warn_of_open_job(self, why: str) -> None:
+        self._listener(Warned(f"the post-scan job could not be cancelled at the server ({why})"))
 
     # -------------------------------------------------------------------------------- one post-scan job
 
@@ -539,7 +565,7 @@ async def redeliver(folder: JobFolder, delivery: Delivery) -> bool:
 async def _send(folder: JobFolder, delivery: Delivery) -> str:
     if not folder.job.kept:
         raise _nothing_to_send(folder)
-    await delivery.cancel()  # what an earlier attempt left at the server
+    await delivery.cancel_earlier()
     await delivery.all_arrived()
     delivering = asyncio.create_task(delivery.run())
     try:

@@ -311,12 +311,32 @@ def test_an_end_that_had_not_arrived_is_sent_in_the_same_job(scene):
 
 
 def test_what_an_earlier_attempt_left_at_the_server_is_cancelled_first(scene):
-    with scene(Fault("SendImage", 2, AnswerStatus(413)), Fault("CancelPostScanJob", 1, AnswerStatus(503))) as it:
+    busy = (Fault("CancelPostScanJob", nth, AnswerStatus(503)) for nth in range(1, QUICK.attempts + 1))
+    with scene(Fault("SendImage", 2, AnswerStatus(413)), *busy) as it:
         with pytest.raises(ServerError):
             it.deliver()
         assert it.states == ["Creating"]
         it.deliver()
         assert it.states == ["Canceled", "Completed"]
+
+
+def test_no_other_job_is_begun_before_the_earlier_one_is_cancelled(scene):
+    """It would be processed as half a document, and nobody has its token any more."""
+    lost = Fault("SendImage", 2, AnswerFault("dsp:ClientErrorJobTokenNotFound"))
+    with scene(lost, *(Fault("CancelPostScanJob", nth, AnswerStatus(503)) for nth in range(1, 7))) as it:
+        with pytest.raises(ServerError, match="is busy"):
+            it.deliver()
+        assert it.states == ["Creating"]
+        it.deliver()
+        assert it.states == ["Canceled", "Completed"]
+
+
+def test_what_the_server_never_cancels_holds_no_page_back(scene):
+    lost = Fault("SendImage", 2, AnswerFault("dsp:ClientErrorJobTokenNotFound"))
+    with scene(lost, Fault("CancelPostScanJob", None, AnswerFault("dsp:InvalidArgs"))) as it:
+        it.deliver()
+        assert it.states == ["Creating", "Completed"]
+        assert any("could not be cancelled" in event.message for event in it.heard(Warned))
 
 
 def test_a_server_that_keeps_its_status_to_itself_holds_nobody_up(scene, monkeypatch: pytest.MonkeyPatch):
