@@ -5,10 +5,11 @@ SCANNER ?=
 RUNS    ?= 200000
 CUTS    ?= 1000
 STEPS   ?= 1000000
+SEQUENCES ?= 500
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test check bench pictures scenarios fuzz test-cuts test-week format clean
+.PHONY: help setup setup-test demo test check bench pictures scenarios fuzz test-cuts test-week test-faults format clean
 
 help:
 	@echo "make demo    scan ten pages from a simulated feeder to a simulated scan server (SCANNER=<SANE device>: a real one)"
@@ -19,6 +20,7 @@ help:
 	@echo "make fuzz    mutated input for every parser (RUNS=$(RUNS) each)"
 	@echo "make test-cuts   CUTS=$(CUTS) power cuts in a ten-page scan; every second one forgets what was not synced"
 	@echo "make test-week   STEPS=$(STEPS) operations at faulty servers, on a clock that does not wait"
+	@echo "make test-faults   every fault of the scan server at every step, then SEQUENCES=$(SEQUENCES) random sequences"
 	@echo "make setup   only install what is needed · make format · make clean"
 
 setup:
@@ -56,6 +58,9 @@ test-cuts: setup-test
 
 test-week: setup-test
 	@$(BIN)/python -m tests.week --steps $(STEPS)
+
+test-faults: setup-test
+	@$(BIN)/python -m tests.faults --runs $(SEQUENCES)
 
 format: setup
 	@$(BIN)/ruff format --quiet .

@@ -13,6 +13,8 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec import structs
+
 from dsm_device.errors import (
     Cancelled,
     DsmError,
@@ -26,7 +28,7 @@ from dsm_device.job.model import Job, SpooledPage
 from dsm_device.job.states import Command, JobEvent, JobState
 from dsm_device.spool import JobFolder
 from dsm_device.wire import xml
-from dsm_device.wire.processing import CREATING, DOCUMENTS, JOB_STATUS, JobStatus
+from dsm_device.wire.processing import CANCELED, CREATING, DOCUMENTS, JOB_STATUS, JobStatus
 
 from .event_board import EventSource
 from .events import JobDone, Listener, PageGoing, PageSent, StateChanged, Warned
@@ -86,6 +88,15 @@ def _unknown_outcome(why: str) -> OutcomeUnknown:
         f"the scan server does not say whether it has completed the job ({why})",
         "ask its administrator whether the document has arrived before you send it again",
     )
+
+
+def _to_be_asked(error: ServerError) -> OutcomeUnknown:
+    """The end may have arrived, and the server cannot be asked now. :func:`note_failure` leaves it at that."""
+    unknown = OutcomeUnknown(
+        f"it is not known yet whether the scan server has completed the job ({error.message})", error.remedy
+    )
+    unknown.recovery = Recovery.ASK_FIRST
+    return unknown
 
 
 class Delivery:
@@ -182,13 +193,7 @@ class Delivery:
         self._end_in_doubt = True
         token = self._folder.job.token
         await self._persist(self._server.locate)
-        try:
-            await self._end(token)
-        except _JobLost as loss:
-            self._listener(Warned(f"the scan server lost the job ({loss}); all pages go into a new one"))
-            await self.cancel()
-            await self.all_arrived()
-            return await self.run()
+        await self._end(token)
         return token
 
     async def finish(self, token: str) -> bool:
@@ -302,11 +307,13 @@ class Delivery:
         failures = 0
         while token and not self._ended and not self._end_in_doubt:
             try:
-                return await self._server.cancel_job(token)
+                await self._server.cancel_job(token)
             except ServerError as error:
                 failures += 1
                 if failures >= self._tries(error.recovery):
                     raise
+            else:
+                return
             await asyncio.sleep(self._retry.wait_s(failures))
 
     def _warn_of_open_job(self, why: str) -> None:
@@ -401,17 +408,28 @@ class Delivery:
             self._listener(PageSent(page.n))
 
     async def _end(self, token: str) -> None:
+        was_in_doubt = False
+
         async def attempt() -> None:
+            nonlocal was_in_doubt
+            was_in_doubt |= self._end_in_doubt
             if self._end_in_doubt and await self._has_ended(token):
                 return
+            self._end_in_doubt = True  # so it is as well where this task is cancelled meanwhile
             try:
                 await self._server.end_job(token)
             except ServerError as error:
-                self._end_in_doubt = error.recovery is Recovery.ASK_FIRST
-                raise
+                # An earlier one may have come late, after the question.
+                is_gone_by_that = was_in_doubt and error.recovery is Recovery.NEW_JOB
+                self._end_in_doubt = error.recovery is Recovery.ASK_FIRST or is_gone_by_that
+                if not is_gone_by_that or not await self._has_ended(token):
+                    raise
 
         await _to_its_end(self._folder.apply, JobEvent.END_BEGUN)
-        await self._persist(attempt)
+        try:
+            await self._persist(attempt)
+        except ServerError as error:
+            raise (_to_be_asked(error) if self._end_in_doubt and error.temporary else error) from error
         self._ended = True
         await _to_its_end(self._folder.apply, JobEvent.ENDED)
         self._listener(StateChanged("device", JobState.ENDED))
@@ -444,15 +462,25 @@ class Delivery:
         return any(document.document_id == n for document in answer.documents)
 
     async def _has_ended(self, token: str) -> bool:
-        """Whether EndPostScanJob arrived: any state but Creating says so, and so does a job that is gone."""
+        """Whether EndPostScanJob arrived: any state but Creating says so, and so does a job that is gone.
+
+        Raises :class:`OutcomeUnknown` where the server will not tell, any other :class:`ServerError` where it
+        cannot now, and ``_JobLost`` for a cancelled job: nobody has got its pages.
+        """
         try:
-            answer = await self._persist(lambda: self._server.job_elements(token, JOB_STATUS))
+            answer = await self._server.job_elements(token, JOB_STATUS)
         except ServerError as error:
+            if error.temporary:
+                raise
             if isinstance(error, ServerFault) and error.subcode == JOB_TOKEN_NOT_FOUND:
                 return await self._has_ended_by_event(token)
             raise _unknown_outcome(error.message) from error
-        self._end_in_doubt = answer.status is None
-        return answer.status is not None and answer.status.state != CREATING
+        if answer.status is None:
+            raise _unknown_outcome("it gives no status")
+        self._end_in_doubt = False
+        if answer.status.state == CANCELED:
+            raise _JobLost(None, "it was cancelled before it was ended")
+        return answer.status.state != CREATING
 
     # --------------------------------------------------------------------------------------- recovery
 
@@ -555,11 +583,19 @@ async def redeliver(folder: JobFolder, delivery: Delivery) -> bool:
     if command is Command.HEAR:
         return await delivery.finish_ended()
     try:
-        token = await (delivery.end_begun() if command is Command.END else _send(folder, delivery))
+        token = await _ended_earlier(folder, delivery) or await _send(folder, delivery)
     except (ServerError, SpoolError) as error:
         await asyncio.to_thread(note_failure, folder, error)
         raise
     return await delivery.finish(token)
+
+
+async def _ended_earlier(folder: JobFolder, delivery: Delivery) -> str:
+    """The token of a job whose end was on its way when its process ended; "" where all has to be sent."""
+    if folder.job.state.command is Command.END:
+        with suppress(_JobLost):
+            return await delivery.end_begun()
+    return ""
 
 
 async def _send(folder: JobFolder, delivery: Delivery) -> str:
@@ -585,7 +621,14 @@ def _nothing_to_send(folder: JobFolder) -> SpoolError:
 
 
 def note_failure(folder: JobFolder, error: ServerError | SpoolError) -> None:
-    """Write into the job why it was not delivered, and whether that may be tried again without a person."""
+    """Write into the job why it was not delivered, and whether that may be tried again without a person.
+
+    One of which it is still to be asked whether it was ended stays as it is.
+    """
+    if isinstance(error, OutcomeUnknown) and error.temporary:
+        with suppress(SpoolError):
+            folder.update(lambda job: structs.replace(job, error=str(error), retries=job.retries + 1))
+        return
     match error:
         case OutcomeUnknown():
             event = JobEvent.IN_DOUBT

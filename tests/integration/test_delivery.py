@@ -26,6 +26,7 @@ from dsm_sim.peers.scan_server import (
     Action,
     AnswerFault,
     AnswerStatus,
+    CloseBefore,
     Fault,
     LoseAnswer,
     RunningScanServer,
@@ -288,6 +289,53 @@ def test_nobody_knows_what_became_of_a_job_that_is_gone_when_its_end_is_asked_fo
         assert it.states == ["Completed"]
         assert it.folder.job.state is JobState.UNKNOWN
         assert it.folder.file(it.folder.job.pages[-1]).exists()  # until a person has asked the administrator
+
+
+def test_the_last_of_the_ends_may_have_arrived_and_is_asked_for_before_anything_is_sent_again(scene):
+    """Each of them is answered by a closed connection, and only one has been carried out."""
+    tries = QUICK.attempts
+    not_carried_out = (Fault("EndPostScanJob", nth, CloseBefore()) for nth in range(1, tries))
+    with scene(*not_carried_out, Fault("EndPostScanJob", tries, LoseAnswer())) as it:
+        with pytest.raises(ServerError, match="not known yet"):
+            it.deliver()
+        assert it.folder.job.state is JobState.ENDING
+        assert "not known yet" in it.folder.job.error
+        it.deliver()
+        assert it.states == ["Completed"]
+        assert not it.folder.path.exists()
+
+
+def test_while_the_server_cannot_be_asked_the_job_waits_for_it_and_for_no_person(scene):
+    busy = (Fault("GetPostScanJobElements", nth, AnswerStatus(503)) for nth in range(1, QUICK.attempts))
+    with scene(Fault("EndPostScanJob", 1, LoseAnswer()), *busy) as it:
+        with pytest.raises(ServerError) as caught:
+            it.deliver()
+        assert caught.value.temporary
+        it.deliver()
+        assert it.states == ["Completed"]
+
+
+def test_an_end_that_the_server_refuses_after_a_power_cut_makes_a_new_job(scene):
+    lost = Fault("EndPostScanJob", 2, AnswerFault("dsp:ClientErrorJobTokenNotFound"))
+    with scene(
+        Fault("EndPostScanJob", 1, AnswerStatus(503)), Fault("CancelPostScanJob", 1, AnswerStatus(503)), lost
+    ) as it:
+        with pytest.raises(ServerError):
+            it.deliver(RetryPolicy(0.01, 0.01, attempts=1))
+        it.cut_off_in(JobState.ENDING)
+        it.deliver()
+        assert [state for state in it.states if state != "Canceled"] == ["Completed"]
+
+
+def test_a_job_that_was_cancelled_before_its_end_arrived_is_sent_anew(scene):
+    """As by a device that was stopped between the two: nobody has got its pages."""
+    with scene(Fault("EndPostScanJob", 1, AnswerStatus(503))) as it:
+        with pytest.raises(ServerError):
+            it.deliver(RetryPolicy(0.01, 0.01, attempts=1))
+        assert it.states == ["Canceled"]
+        it.cut_off_in(JobState.ENDING)
+        it.deliver()
+        assert it.states == ["Canceled", "Completed"]
 
 
 def test_an_end_that_had_arrived_when_the_device_was_cut_off_is_not_repeated(scene):
