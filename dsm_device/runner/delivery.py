@@ -250,10 +250,13 @@ class Delivery:
         """
         give_up_s = self._clock() + limit_s
         wait_s = FIRST_QUESTION_S
-        status = await self._status(token)
-        while status is not None and not status.is_final and (left_s := give_up_s - self._clock()) > 0:
+        status, is_told = await self._status(token)
+        while is_told and not _is_final(status) and (left_s := give_up_s - self._clock()) > 0:
             heard = await self._hear(token, min(wait_s, left_s))
-            status = heard if heard is not None and heard.is_final else await self._status(token) or heard
+            if not _is_final(heard):
+                said, is_told = await self._status(token)
+                heard = said or heard
+            status = heard or status
             wait_s = min(2 * wait_s, LAST_QUESTION_S)
         return status
 
@@ -379,12 +382,12 @@ class Delivery:
 
     async def _send(self, token: str, number: int, parcel: Parcel) -> None:
         """``number`` is the DocumentId (WS-DSP, SendImage): 1, 2, 3 … in the post-scan job."""
-        in_doubt = False
+        in_doubt = was_in_doubt = False
         first, last = parcel.pages[0].n, parcel.pages[-1].n
         size_bytes = parcel.size_bytes
 
         async def attempt() -> None:
-            nonlocal in_doubt
+            nonlocal in_doubt, was_in_doubt
             self._check_silence()
             # Asked only after the wait: a server that was slow to answer may be slow to book the image as well.
             if in_doubt and await self._has_document(token, number):
@@ -399,7 +402,10 @@ class Delivery:
                 )
             except ServerError as error:
                 in_doubt = error.recovery is Recovery.ASK_FIRST
-                raise
+                was_in_doubt |= in_doubt
+                # An earlier one may have come late, after the question, and a second one is refused.
+                if in_doubt or not was_in_doubt or error.temporary or not await self._has_document(token, number):
+                    raise
 
         await self._persist(attempt)
         await _to_its_end(self._folder.mark_sent, parcel.pages)
@@ -443,13 +449,15 @@ class Delivery:
 
     # -------------------------------------------------------------------------------------- questions
 
-    async def _status(self, token: str) -> JobStatus | None:
-        """What the server says of the job now; None where it does not say, or takes its time: all is delivered."""
+    async def _status(self, token: str) -> tuple[JobStatus | None, bool]:
+        """What the server says of the job now, None where it does not say; and whether it may say (more) later."""
         try:
             answer = await asyncio.wait_for(self._server.job_elements(token, JOB_STATUS), STATUS_LIMIT_S)
-        except (ServerError, TimeoutError):
-            return None
-        return answer.status
+        except TimeoutError:
+            return None, True
+        except ServerError as error:
+            return None, error.temporary
+        return answer.status, answer.status is not None
 
     async def _has_document(self, token: str, n: int) -> bool:
         """Whether the server has that image; where it does not tell, the job has to be sent anew."""
@@ -638,6 +646,10 @@ def note_failure(folder: JobFolder, error: ServerError | SpoolError) -> None:
             event = JobEvent.UNDELIVERABLE
     with suppress(SpoolError):
         folder.apply(event, str(error))
+
+
+def _is_final(status: JobStatus | None) -> bool:
+    return status is not None and status.is_final
 
 
 def outcome_of(status: JobStatus | None) -> JobEvent:

@@ -210,6 +210,8 @@ class PushScan:
         await delivery.cancel(limit_s)
         is_cancelled = isinstance(error, Cancelled | asyncio.CancelledError)
         if is_cancelled and self._interrupted and folder.job.kept:
+            if folder.job.state is JobState.ENDING:
+                return  # whether the end has arrived is asked for at the next start
             with suppress(SpoolError):
                 await asyncio.to_thread(folder.apply, JobEvent.POSTPONED, "the device was stopped meanwhile")
         elif is_cancelled or not folder.job.pages:

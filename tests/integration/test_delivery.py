@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from PIL import Image
 
 from dsm_device.client.scan_server import ScanServer, ServerOptions
 from dsm_device.client.tls import TlsOptions, client_context
+from dsm_device.client.transport import TimeLimits
 from dsm_device.errors import OutcomeUnknown, ProcessNotFound, ServerError, ServerFault, SpoolError
 from dsm_device.job.model import Job
 from dsm_device.job.states import JobEvent, JobState
@@ -29,11 +31,13 @@ from dsm_sim.peers.scan_server import (
     CloseBefore,
     Fault,
     LoseAnswer,
+    ReadSlowly,
     RunningScanServer,
     ScanServerOptions,
     Stall,
     running_scan_server,
 )
+from dsm_sim.peers.scan_server.filters import FilterTrouble
 from dsm_sim.scan_process import ScanProcess
 
 PAGES = 3
@@ -62,9 +66,14 @@ class Scene:
         self.events.append(event)
         self.on_event(event)
 
-    def deliver(self, retry: RetryPolicy = QUICK, fresh_instructions: FreshInstructions | None = None) -> None:
+    def deliver(
+        self,
+        retry: RetryPolicy = QUICK,
+        fresh_instructions: FreshInstructions | None = None,
+        limits: TimeLimits | None = None,
+    ) -> None:
         async def run() -> None:
-            options = ServerOptions(self.server.port)
+            options = ServerOptions(self.server.port, limits=limits or TimeLimits())
             context = client_context(TlsOptions(ca_file=str(self.server.ca_file)))
             async with ScanServer(self.folder.job.repository, options, context) as server:
                 delivery = Delivery(
@@ -368,6 +377,25 @@ def test_what_an_earlier_attempt_left_at_the_server_is_cancelled_first(scene):
         assert it.states == ["Canceled", "Completed"]
 
 
+def test_an_image_that_arrives_after_it_was_asked_for_is_not_refused_as_a_second_one(scene):
+    """The server reads so slowly that the device repeats the image, and has the first one before the second."""
+    slowly = Fault("SendImage", 1, ReadSlowly(3000)), Fault("SendImage", 2, ReadSlowly(8000))
+    with scene(*slowly) as it:
+        it.deliver(limits=TimeLimits(silence_s=0.5))
+        assert it.states == ["Completed"]
+
+
+def test_an_outcome_that_the_server_cannot_tell_now_is_asked_for_again(scene, monkeypatch: pytest.MonkeyPatch):
+    """Else a job that it could do nothing with would count as done, and its pages would go."""
+    monkeypatch.setattr("dsm_device.runner.delivery.FIRST_QUESTION_S", 0.01)
+    fails = {name: FilterTrouble(reason="UnknownError") for name in ("fileshare", "email", "sharepoint")}
+    with scene(Fault("GetPostScanJobElements", 1, AnswerStatus(503)), filter_troubles=fails) as it:
+        with pytest.raises(ServerError, match="could not process"):
+            it.deliver()
+        assert it.folder.job.state is JobState.FAILED
+        assert all(it.folder.file(page).is_file() for page in it.folder.job.pages)
+
+
 def test_no_other_job_is_begun_before_the_earlier_one_is_cancelled(scene):
     """It would be processed as half a document, and nobody has its token any more."""
     lost = Fault("SendImage", 2, AnswerFault("dsp:ClientErrorJobTokenNotFound"))
@@ -390,6 +418,7 @@ def test_what_the_server_never_cancels_holds_no_page_back(scene):
 def test_a_server_that_keeps_its_status_to_itself_holds_nobody_up(scene, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("dsm_device.runner.delivery.STATUS_LIMIT_S", 0.05)
     with scene(Fault("GetPostScanJobElements", None, Stall())) as it:
+        it.clock = time.monotonic  # it is waited for by the clock
         it.deliver()
         assert it.states == ["Completed"]
         assert it.heard(JobDone)
