@@ -6,25 +6,24 @@ hosting, metadata. A known client fails where any of these elements lacks, so al
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from lxml import etree
 
+from dsm_device.wire import xml
+from dsm_device.wire.discovery import MAX_URI_OCTETS
 from dsm_device.wire.names import DSD, PNPX, PREFIXES, WSA, WSCN, WSDP, WSX, XML, qname
 
 #: DPWS, MAX_FIELD_SIZE, in characters: Windows refuses what is longer.
 MAX_FIELD: Final = 255
 
-#: A qualified name: namespace and local name.
-Name = tuple[str, str]
-
-#: What the device announces itself as, everywhere.
-DEVICE_TYPES: Final[tuple[Name, ...]] = ((WSDP, "Device"), (WSCN, "ScanDeviceType"))
-SCANNER_SERVICE: Final[Name] = (WSCN, "ScannerServiceType")
+#: What the device announces itself as, everywhere. These and all types are in Clark notation.
+DEVICE_TYPES: Final = (qname(WSDP, "Device"), qname(WSCN, "ScanDeviceType"))
+SCANNER_SERVICE: Final = qname(WSCN, "ScannerServiceType")
 #: No source prints the type of a DSM device: a placeholder (the reference on DPWS hosting, types).
-DSM_SERVICE: Final[Name] = (DSD, "DistributedScanDeviceServiceType")
+DSM_SERVICE: Final = qname(DSD, "DistributedScanDeviceServiceType")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class HostedService:
     """A service at ``path`` ("scan") of the host. ``compatible_id`` "" lets Windows install no driver for it."""
 
     path: str
-    types: tuple[Name, ...]
+    types: tuple[str, ...]
     compatible_id: str = ""
     hardware_id: str = ""
 
@@ -68,7 +67,7 @@ class HostMetadata:
     device: ThisDevice
     model: ThisModel
     services: tuple[HostedService, ...]
-    types: tuple[Name, ...] = DEVICE_TYPES
+    types: tuple[str, ...] = DEVICE_TYPES
 
     @property
     def address(self) -> str:
@@ -80,7 +79,7 @@ def hosted_services(hardware_id: str, *, for_drivers: bool = True) -> tuple[Host
     """The two services, one implementation: WS-Scan at /scan, WS-DSD at /dsd. ``for_drivers``: Windows may bind
     its scanner driver to them."""
     return tuple(
-        HostedService(path, (kind,), "/".join(kind) if for_drivers else "", hardware_id)
+        HostedService(path, (kind,), kind[1:].replace("}", "/") if for_drivers else "", hardware_id)
         for path, kind in (("scan", SCANNER_SERVICE), ("dsd", DSM_SERVICE))
     )
 
@@ -89,7 +88,8 @@ def render(metadata: HostMetadata, base_url: str) -> etree._Element:
     """wsx:Metadata. ``base_url`` is scheme, host and port at which the request came in, without final slash."""
     names = [*metadata.types, *(each for service in metadata.services for each in service.types)]
     prefixes = _prefixes(names)
-    declared = {"wsx": WSX, "wsdp": WSDP, "wsa": WSA, "pnpx": PNPX} | {each: uri for uri, each in prefixes.items()}
+    declared = {prefix: uri for uri, prefix in prefixes.items()}
+    declared |= {"wsx": WSX, "wsdp": WSDP, "wsa": WSA, "pnpx": PNPX}
     root = etree.Element(qname(WSX, "Metadata"), nsmap=declared)
     _fill_device(_section(root, "ThisDevice"), metadata.device)
     _fill_model(_section(root, "ThisModel"), metadata.model, base_url)
@@ -101,15 +101,16 @@ def render(metadata: HostMetadata, base_url: str) -> etree._Element:
     return root
 
 
-def _prefixes(names: Sequence[Name]) -> dict[str, str]:
+def _prefixes(names: Sequence[str]) -> dict[str, str]:
     """A prefix for each namespace: the usual ones, since some clients compare text."""
     usual = {uri: prefix for prefix, uri in PREFIXES.items()}
-    namespaces = dict.fromkeys(namespace for namespace, _ in names)
+    namespaces = dict.fromkeys(etree.QName(name).namespace or "" for name in names)
     return {uri: usual.get(uri, f"t{number}") for number, uri in enumerate(namespaces)}
 
 
-def _types(names: Sequence[Name], prefixes: dict[str, str]) -> str:
-    return " ".join(f"{prefixes[namespace]}:{local}" for namespace, local in names)
+def _types(names: Sequence[str], prefixes: Mapping[str, str]) -> str:
+    types = map(etree.QName, names)
+    return " ".join(f"{prefixes[each.namespace or '']}:{each.localname}" for each in types)
 
 
 def _section(root: etree._Element, local: str) -> etree._Element:
@@ -159,9 +160,9 @@ def _add_endpoint(parent: etree._Element, address: str) -> None:
 
 def _add(parent: etree._Element, local: str, text: str | None = None, namespace: str = WSDP) -> etree._Element:
     child = etree.SubElement(parent, qname(namespace, local))
-    child.text = text
+    child.text = None if text is None else xml.writable(text, MAX_URI_OCTETS)
     return child
 
 
 def _add_localized(parent: etree._Element, local: str, text: str, language: str) -> None:
-    _add(parent, local, text[:MAX_FIELD]).set(qname(XML, "lang"), language)
+    _add(parent, local, xml.writable(text, MAX_FIELD)).set(qname(XML, "lang"), language)

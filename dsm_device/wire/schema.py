@@ -120,7 +120,7 @@ def optional_child(parent: etree._Element, namespace: str, local: str) -> etree.
 
 def invalid(element: etree._Element, problem: str) -> XmlError:
     """The failure of ``element``, with its name and line."""
-    return XmlError(f"{xml.local_name(element)} (line {element.sourceline}) {problem}")
+    return XmlError(f"{xml.local_name(element)} (line {element.sourceline}) {problem}", element)
 
 
 def _read(element: etree._Element, verb: str, token: str, kind: Kind) -> Value:

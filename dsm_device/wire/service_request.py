@@ -14,11 +14,23 @@ from typing import Final, Literal
 from lxml import etree
 
 from dsm_device.wire import xml
+from dsm_device.wire.discovery import MAX_URI_OCTETS
 from dsm_device.wire.envelope import MAX_ENVELOPE_OCTETS, MessageError
-from dsm_device.wire.names import ANONYMOUS, FAULT, PREFIXES, SOAP, SOAP_1_1, WSA, WSCN, WSD, WSE, XML, qname
+from dsm_device.wire.names import (
+    ANONYMOUS,
+    DISCOVERY_FAULT,
+    FAULT,
+    PREFIXES,
+    SOAP,
+    SOAP_1_1,
+    WSA,
+    WSCN,
+    WSD,
+    WSE,
+    XML,
+    qname,
+)
 
-#: DPWS 1.0, appendix I, MAX_URI_SIZE, in octets. What is longer is not sent back.
-MAX_URI_OCTETS: Final = 2_048
 #: The most that is repeated of an argument that is wrong, in characters.
 MAX_REPEATED: Final = 200
 
@@ -211,6 +223,14 @@ def action_not_supported(action: str) -> OutgoingFault:
 def destination_unreachable() -> OutgoingFault:
     reason = "No route can be determined to reach the destination role defined by the WS-Addressing To."
     return OutgoingFault("Sender", (WSA, "DestinationUnreachable"), reason)
+
+
+def matching_rule_not_supported(supported: str) -> OutgoingFault:
+    """To a Probe by HTTP whose scopes are to be compared by a strange rule; ``supported`` lists those known."""
+    detail = etree.Element(qname(WSD, "SupportedMatchingRules"), nsmap={"wsd": WSD})
+    detail.text = supported
+    reason = "The matching rule specified is not supported."
+    return OutgoingFault("Sender", (WSD, "MatchingRuleNotSupported"), reason, detail, DISCOVERY_FAULT)
 
 
 def invalid_args(argument: etree._Element | None = None) -> OutgoingFault:

@@ -5,18 +5,25 @@ Limits apply before anything is looked at: size in octets by the caller's choice
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from lxml import etree
 
 MAX_DEPTH = 64
+_NO_CHARACTER: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class XmlError(ValueError):
-    """Not a document that we read; ``str()`` says why in one line, with the line where there is one."""
+    """Not a document that we read; ``str()`` says why in one line, with the line where there is one.
 
-    def __init__(self, problem: str) -> None:
+    ``element`` is the one that is wrong, where it is one.
+    """
+
+    def __init__(self, problem: str, element: etree._Element | None = None) -> None:
         super().__init__(" ".join(problem.split()))
+        self.element = element
 
 
 def parse(data: bytes, *, limit: int, max_depth: int = MAX_DEPTH) -> etree._Element:
@@ -97,6 +104,11 @@ def resolve_qname(value: str, element: etree._Element) -> tuple[str, str]:
     if not colon:
         return element.nsmap.get(None) or "", value
     return element.nsmap.get(prefix) or "", local
+
+
+def writable(text: str, limit: int) -> str:
+    """At most ``limit`` characters of a text of any origin, U+FFFD for what XML 1.0 has no place for."""
+    return _NO_CHARACTER.sub("\ufffd", text[:limit])
 
 
 def serialize(root: etree._Element) -> bytes:

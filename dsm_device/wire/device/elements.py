@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
 from lxml import etree
 
+from dsm_device.wire import xml
 from dsm_device.wire.names import DSD, WSCN, qname
 from dsm_device.wire.ticket_writer import LARGEST_INT
 
 #: WS-Scan, text of descriptions and jobs, in characters.
 MAX_TEXT: Final = 255
-#: What XML 1.0 has no place for: it comes from file names, directories and people.
-_NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DECLARED: Final = {WSCN: {"wscn": WSCN}, DSD: {"dsd": DSD, "wscn": WSCN}}
 
 
@@ -34,7 +32,7 @@ def add(parent: etree._Element, local: str, value: str | int | bool | None = Non
 
 def add_text(parent: etree._Element, local: str, value: str) -> etree._Element:
     """A new child with text of any origin, of which at most :data:`MAX_TEXT` characters."""
-    return add(parent, local, _NOT_XML.sub("\ufffd", value)[:MAX_TEXT])
+    return add(parent, local, xml.writable(value, MAX_TEXT))
 
 
 def add_time(parent: etree._Element, local: str, time: datetime) -> etree._Element:
