@@ -214,6 +214,10 @@ class _Kept(Generic[V]):
         return deepcopy(self._last[1])
 
 
+def _default_ticket(ticket: ScanTicket) -> etree._Element:
+    return jobs.render_ticket(ticket, "DefaultScanTicket")
+
+
 def _known(value: V | None) -> V:
     """Raises :class:`RequestFault` for what the device does not know yet."""
     if value is None:
