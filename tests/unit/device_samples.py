@@ -182,6 +182,7 @@ class SampleView:
 
     is_known: bool = True
     is_clashing: bool = False
+    host: HostMetadata = METADATA
     described: ScannerDescription = DESCRIPTION
     current: ScannerStatus = STATUS
     configured: Configuration = CONFIGURATION
@@ -192,7 +193,7 @@ class SampleView:
     validated: list[ScanTicket] = field(default_factory=list)
 
     def metadata(self) -> HostMetadata:
-        return METADATA
+        return self.host
 
     def description(self) -> ScannerDescription:
         return self.described
