@@ -45,9 +45,20 @@ class Validation:
 
 
 def default_ticket(capabilities: Capabilities, formats: Formats, habits: Habits) -> ScanTicket:
-    """What holds where a ticket says nothing; states every element. May raise ``TicketRefused``."""
-    plan = make_plan(capabilities, ScanTicket(), formats, habits)
-    return ScanTicket(job_name=_JOB_NAME, values=MappingProxyType(final_parameters.values(plan.outcomes)))
+    """What holds where a ticket says nothing; states every element, for the first source that can be scanned from.
+
+    Raises ``TicketRefused`` where there is none.
+    """
+    possible = _Validator(capabilities, formats, habits).defaults.values()
+    values = next(iter(possible), None) or final_parameters.values(
+        make_plan(capabilities, ScanTicket(), formats, habits).outcomes
+    )
+    return ScanTicket(job_name=_JOB_NAME, values=MappingProxyType(values))
+
+
+def possible_offer(capabilities: Capabilities, formats: Formats, habits: Habits) -> Offer:
+    """The offer without the sources from which nothing can be scanned, which tickets are held against."""
+    return _Validator(capabilities, formats, habits).offer
 
 
 def validate(capabilities: Capabilities, ticket: ScanTicket, formats: Formats, habits: Habits) -> Validation:
@@ -85,12 +96,12 @@ class _Validator:
         return made
 
     @cached_property
-    def _offer(self) -> Offer:
+    def offer(self) -> Offer:
         offer = make_offer(*self._scanner)
         return replace(offer, sources=tuple(each for each in offer.sources if each.source.value in self.defaults))
 
     def corrected(self, ticket: ScanTicket) -> ScanTicket:
-        return corrected(ticket, self._offer, self.defaults)
+        return corrected(ticket, self.offer, self.defaults)
 
     def planned(self, ticket: ScanTicket, source: InputSource | None = None) -> Plan | None:
         """The plan for exactly the source that the ticket names or the default one; None where there is none."""
@@ -125,7 +136,7 @@ class _Validator:
     def _coarser(self, ticket: ScanTicket) -> Iterator[ScanTicket]:
         """The next lower resolutions that are offered, from the highest down."""
         name = ticket.values.get(_SOURCE, self._default_source)
-        source = next(each for each in self._offer.sources if each.source == name)
+        source = next(each for each in self.offer.sources if each.source == name)
         for dpi in sorted({*source.x_resolutions_dpi, *source.y_resolutions_dpi}, reverse=True):
             lower = {path: _at_most(source, path, dpi) for path in ticket.values if "/Resolution/" in path}
             changed = {path: found for path, found in lower.items() if found < int(ticket.values[path])}
@@ -150,7 +161,7 @@ class _Validator:
 
     def _can_meet(self, ticket: ScanTicket, settings: Sequence[str]) -> bool:
         """Whether a ticket of these settings alone is valid with any source."""
-        return any(self._is_valid(_only(ticket, settings, each)) for each in self._offer.sources)
+        return any(self._is_valid(_only(ticket, settings, each)) for each in self.offer.sources)
 
     def _is_valid(self, ticket: ScanTicket) -> bool:
         return self.corrected(ticket) is ticket and self.planned(ticket) is not None

@@ -6,6 +6,7 @@ WS-Scan client might ask, a job of its own above all, is refused: this device pu
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -89,6 +90,7 @@ class DeviceService:
         self._subscriptions = subscriptions
         self._probe_answer = probe_answer
         self._options = options
+        self._judging = asyncio.Lock()
         self._description = _Kept(description.render)
         self._configuration = _Kept(configuration.render)
         self._default_ticket: _Kept[ScanTicket] = _Kept(
@@ -109,7 +111,7 @@ class DeviceService:
                 return _answer(request, GET_RESPONSE, hosting.render(self._view.metadata(), base_url))
             if request.action == PROBE:
                 return self._answer_probe(request, base_url)
-            return self._answer_question(request)
+            return await self._answer_question(request)
         except RequestFault as refused:
             refused.message_id = request.message_id
             raise
@@ -126,7 +128,7 @@ class DeviceService:
         body, blocks = self._probe_answer(request.body, f"{base_url}/{self._view.metadata().uuid}")
         return _answer(request, f"{WSD}/ProbeMatches", body, blocks)
 
-    def _answer_question(self, request: Request) -> bytes:
+    async def _answer_question(self, request: Request) -> bytes:
         namespace, _, name = request.action.rpartition("/")
         if self._options.busy_for_pulling and namespace == WSCN and name in _PULLING:
             raise RequestFault(faults.not_accepting_jobs())
@@ -139,7 +141,7 @@ class DeviceService:
             case GetJobElements():
                 render = self._job_elements(question, manner)
             case ValidateScanTicket():
-                render = self._validation(question, manner)
+                render = await self._validation(question, manner)
         return _fitting(lambda share: _answer(request, manner.action, render(share)))
 
     # ------------------------------------------------------------------------------ the five operations
@@ -187,9 +189,11 @@ class DeviceService:
 
         return lambda share: operations.job_elements(manner, question.names, lambda name: content(name, share))
 
-    def _validation(self, question: ValidateScanTicket, manner: Manner) -> _Render:
+    async def _validation(self, question: ValidateScanTicket, manner: Manner) -> _Render:
+        """Judged beside the event loop, one ticket at a time: some take a tenth of a second."""
         try:
-            found = _known(self._view.validate(question.ticket))
+            async with self._judging:
+                found = _known(await asyncio.to_thread(self._view.validate, question.ticket))
         except TicketConflict as conflict:
             raise RequestFault(faults.conflicting_parameters()) from conflict
         images = found.image_information

@@ -47,7 +47,7 @@ class DeviceView(Protocol):
         ...
 
     def validate(self, ticket: ScanTicket) -> Validation | None:
-        """Holds a ticket, which may be sparse and wrong, against the scanner.
+        """Holds a ticket, which may be sparse and wrong, against the scanner. Called in another thread.
 
         Raises :class:`~dsm_device.errors.TicketConflict` where settings that must be honoured exclude each other.
         """

@@ -44,7 +44,8 @@ def sample(name: str) -> bytes:
 def schema_problem(body: etree._Element) -> str:
     """Why ``body`` is not as its schema says, read again as a client would; "" if it is."""
     schema = _BY_NAMESPACE[etree.QName(body).namespace]
-    return "" if schema.validate(etree.fromstring(etree.tostring(body))) else str(schema.error_log.last_error)
+    is_valid = schema.validate(etree.fromstring(etree.tostring(body, encoding="utf-8")))
+    return "" if is_valid else str(schema.error_log.last_error)
 
 
 def at(hour: int, minute: int, second: int) -> datetime:
