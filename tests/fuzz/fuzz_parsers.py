@@ -36,9 +36,12 @@ from dsm_device.errors import ConfigurationError, SpoolError, UsageError
 from dsm_device.hardware import ColorProcessing, Frame
 from dsm_device.imaging.documents import DocumentInfo, DocumentPage, compose
 from dsm_device.job import model
+from dsm_device.job.image_information import ImageInfo
 from dsm_device.spool import job_log
 from dsm_device.wire import discovery, eventing, metadata, processing, repository, scan_process
+from dsm_device.wire.device import elements, operations
 from dsm_device.wire.envelope import parse_answer
+from dsm_device.wire.service_request import RequestFault, parse_request, render_answer, render_fault
 from dsm_device.wire.ticket import ScanTicket
 from dsm_device.wire.ticket_overrides import with_overrides
 from dsm_device.wire.xml import XmlError
@@ -84,6 +87,26 @@ def _answer(data: bytes) -> None:
             read()
         except XmlError:
             continue
+
+
+def _question(data: bytes) -> None:
+    """What can be read of a request can be answered, in a message that a client reads."""
+    try:
+        question, manner = operations.read(parse_request(data))
+    except RequestFault as refused:
+        told = render_fault(refused.fault, "urn:uuid:2", refused.message_id)
+        assert parse_answer(told, request_id=refused.message_id).fault is not None
+        raise
+    if isinstance(question, operations.ValidateScanTicket):
+        image = ImageInfo(2480, 3508, 310)
+        body = operations.validation(manner, front=image, back=image, valid=False, corrected=question.ticket)
+    elif isinstance(question, operations.GetScannerElements | operations.GetJobElements):
+        body = operations.scanner_elements(manner, question.names, elements.root)
+    else:
+        body = operations.job_list(manner, question, [])
+    answer = parse_answer(render_answer(manner.action, "urn:uuid:2", "", body), request_id="")
+    assert answer.body is not None
+    assert answer.action == manner.action
 
 
 def _process(data: bytes) -> None:
@@ -217,6 +240,8 @@ TARGETS: dict[str, Target] = {
     "event": Target(
         eventing.parse_notification, (XmlError,), [*_samples("dsp-*-event.xml"), *_samples("wire-*-end.xml")]
     ),
+    "request": Target(parse_request, (XmlError, RequestFault), _samples("dsd-*.xml")),
+    "question": Target(_question, (XmlError, RequestFault), _samples("dsd-*-request.xml")),
     "scan_process": Target(_process, (XmlError,), _samples("psp-*.xml")),
     "certificate": Target(certificate.read, (ValueError,), [_CERTIFICATE]),
     "repository": Target(
