@@ -5,19 +5,18 @@ Sources: WS-Eventing (2004/08); DPWS 1.0, 6; WS-Addressing (2004/08) 2; WS-DSP, 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import islice
+from datetime import datetime
 from typing import Final
 
 from lxml import etree
 
-from dsm_device.wire import envelope, xml
+from dsm_device.wire import envelope, references, xml
 from dsm_device.wire.envelope import Answer, MessageError
+from dsm_device.wire.expiry import duration, read_expires
 from dsm_device.wire.names import DSC, DSP, WSA, WSE, qname
 from dsm_device.wire.processing import JobStatus
+from dsm_device.wire.references import Reference
 
 STATUS_EVENT: Final = f"{DSP}/PostScanJobStatusEvent"
 END_EVENT: Final = f"{DSP}/PostScanJobEndStateEvent"
@@ -29,69 +28,12 @@ ACTION_DIALECT: Final = "http://schemas.xmlsoap.org/ws/2006/02/devprof/Action"
 #: Why a subscription ended (WS-Eventing 3.5): the last part of its Status.
 SOURCE_SHUTTING_DOWN: Final = "SourceShuttingDown"
 
-#: More than any event source gives; a request with more might exceed what a server takes.
-_MAX_BLOCKS: Final = 16
-_MAX_BLOCK_OCTETS: Final = 8_192
-#: Longer than anybody grants, and short enough to count with.
-FAR_S: Final = 10.0 * 31_536_000
-
-_DURATION: Final = re.compile(
-    r"P(?=.)(?:(\d{1,9})Y)?(?:(\d{1,9})M)?(?:(\d{1,9})D)?"
-    r"(?:T(?=.)(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d{1,20})?)S)?)?",
-    re.ASCII,
-)
-#: Of the groups above. Years and months have no fixed length; these are what everybody takes.
-_UNIT_S: Final = (31_536_000, 2_592_000, 86_400, 3_600, 60, 1)
-_DATE_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d{1,20})?(Z|[+-]\d\d:\d\d)?", re.ASCII)
-
-
-def duration(seconds: float) -> str:
-    """``seconds`` (whole ones, at least 1) as xs:duration."""
-    return f"PT{max(1, round(seconds))}S"
-
-
-def read_expires(text: str, now: datetime) -> float | None:
-    """Seconds from ``now``, which has a time zone, to an xs:duration or xs:dateTime; None for anything else.
-
-    A dateTime without zone is in that of ``now``. It may be past: the clocks of two machines differ.
-    """
-    if match := _DURATION.fullmatch(text):
-        total = sum(float(number or 0) * unit for number, unit in zip(match.groups(), _UNIT_S, strict=True))
-        return min(total, FAR_S)
-    match = _DATE_TIME.fullmatch(text)
-    return None if match is None else _seconds_until(match, now)
-
-
-def _seconds_until(match: re.Match[str], now: datetime) -> float | None:
-    date, clock, fraction, zone = match.groups()
-    is_midnight = clock == "24:00:00"  # the end of a day, which Python's clock does not have
-    try:
-        point = datetime.fromisoformat(f"{date}T{'00:00:00' if is_midnight else clock}{zone or ''}")
-        point = point if point.tzinfo else point.replace(tzinfo=now.tzinfo)
-        span = point.astimezone(UTC) - now.astimezone(UTC) + timedelta(days=is_midnight)
-    except (ValueError, OverflowError):
-        return None
-    return max(-FAR_S, min(span.total_seconds() + float(fraction or 0), FAR_S))
-
 
 # --------------------------------------------------------------------------------- the subscription
 
 
-@dataclass(frozen=True, slots=True)
-class Manager:
-    """Whom to ask about a subscription: an address, and the header blocks that every message to it carries.
-
-    Each block is as it came, with all declarations that were in scope. Which blocks there are is the server's
-    business alone. ``address`` is "" where none was given: the service itself is meant.
-    """
-
-    address: str
-    blocks: tuple[bytes, ...]
-    #: Names and texts of the blocks: what tells two subscriptions apart, however they are written.
-    identity: tuple[tuple[str, str], ...]
-
-    def is_same(self, other: Manager) -> bool:
-        return (self.address, self.identity) == (other.address, other.identity)
+#: Whom to ask about a subscription. An address of "" means the service itself.
+Manager = Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,33 +137,7 @@ def _expires(response: etree._Element, now: datetime) -> float | None:
 def _manager(parent: etree._Element) -> Manager | None:
     """Raises :class:`MessageError` where there are more or larger blocks than we would send back."""
     reference = xml.child(parent, WSE, "SubscriptionManager")
-    if reference is None:
-        return None
-    elements = list(islice(_reference_blocks(reference), _MAX_BLOCKS + 1))
-    blocks = tuple(_as_block(each) for each in elements)
-    if len(blocks) > _MAX_BLOCKS or sum(map(len, blocks)) > _MAX_BLOCK_OCTETS:
-        raise MessageError("its SubscriptionManager has more reference parameters than can be sent back")
-    identity = tuple(sorted((str(each.tag), xml.token(each)) for each in elements))
-    return Manager(xml.token(xml.child(reference, WSA, "Address")), blocks, identity)
-
-
-def _reference_blocks(reference: etree._Element) -> Iterator[etree._Element]:
-    for holder in ("ReferenceProperties", "ReferenceParameters"):
-        for parent in reference.iterchildren(qname(WSA, holder)):
-            yield from xml.elements(parent)
-
-
-def _as_block(element: etree._Element) -> bytes:
-    """As text with every declaration in scope: moved as an element, it might get other prefixes.
-
-    Processing instructions, which an envelope must not have, are left out.
-    """
-    text = etree.tostring(element, encoding="utf-8", with_tail=False)
-    if b"<?" not in text:
-        return text
-    copy = xml.parse(text, limit=len(text))
-    etree.strip_tags(copy, etree.ProcessingInstruction)
-    return etree.tostring(copy, encoding="utf-8")
+    return None if reference is None else references.read(reference)
 
 
 # -------------------------------------------------------------------------------------- what is told

@@ -20,10 +20,9 @@ from dsm_device.wire.eventing import (
     Subscribe,
     SubscriptionEnd,
     Unsubscribe,
-    duration,
     parse_notification,
-    read_expires,
 )
+from dsm_device.wire.expiry import duration, read_expires
 from dsm_device.wire.names import DSC, DSP, SOAP, WSA, WSE
 from dsm_device.wire.processing import FilterStatus, JobStatus
 from dsm_device.wire.xml import XmlError
