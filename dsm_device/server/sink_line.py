@@ -22,10 +22,14 @@ from dsm_device.server.sink_address import SinkAddress
 from dsm_device.wire import envelope
 from dsm_device.wire.xml import XmlError
 
-#: An answer to an event is empty, or a fault. Octets.
+#: An answer to an event is empty, or a fault. Octets, and the pieces that they may come in: each chunk and each
+#: interim answer costs as much time as a whole answer should.
 _MAX_BODY_OCTETS: Final = 16_384
+_MAX_PIECES: Final = 32
 #: Of one whole answer, with its head and every interim one.
-_MAX_ANSWER_OCTETS: Final = 65_536
+_MAX_ANSWER_OCTETS: Final = 32_768
+#: What is taken in at a time: while that is being worked on, everybody else waits.
+_READ_OCTETS: Final = 4_096
 #: Shorter than the idle limit of any server in use (http.sys: 120 s), so that we close first.
 IDLE_S: Final = 15.0
 _GONE: Final = frozenset({404, 410})
@@ -124,12 +128,14 @@ def _request(address: SinkAddress, message: bytes) -> httpcore.Request:
 
 
 async def _body(response: httpcore.Response) -> bytes:
-    """The start of it. One that is longer, or breaks off, changes nothing about the status that came before it."""
+    """Empty for one that is too long or breaks off: that changes nothing about the status that came before it."""
     body = bytearray()
+    pieces = 0
     try:
-        async for chunk in response.aiter_stream():
-            body += chunk[:_MAX_BODY_OCTETS]
-            if len(body) > _MAX_BODY_OCTETS:
+        async for piece in response.aiter_stream():
+            body += piece[:_MAX_BODY_OCTETS]
+            pieces += 1
+            if len(body) > _MAX_BODY_OCTETS or pieces > _MAX_PIECES:
                 return b""
     except _BROKEN:
         return b""
@@ -180,7 +186,7 @@ class _CountedStream(httpcore.AsyncNetworkStream):
         self._backend = backend
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
-        data = await self._stream.read(min(max_bytes, _MAX_BODY_OCTETS), timeout)
+        data = await self._stream.read(min(max_bytes, _READ_OCTETS), timeout)
         self._backend.octets_left -= len(data)
         if self._backend.octets_left < 0:
             raise httpcore.ReadError(f"its answer has more than {_MAX_ANSWER_OCTETS:,} octets")
