@@ -15,7 +15,7 @@ from lxml import etree
 
 from dsm_device.server.event_source import EventOptions
 from dsm_device.server.subscriptions import Limits
-from tests.integration.eventing.desk import DSD, HASTY, PATIENT, WSCN, WSE, end_event, event_desk, status_event
+from tests.event_desk import DSD, HASTY, PATIENT, WSCN, WSE, end_event, event_desk, status_event
 from tests.integration.eventing.sinks import (
     ACCEPTED,
     GOOD,
