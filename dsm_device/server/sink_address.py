@@ -98,6 +98,8 @@ class SinkRule:
         port = int(match["port"] or _DEFAULT_PORTS[scheme])
         if not 1 <= port <= 65535:
             raise NotAllowed("it has no valid port")
+        if match["v6"] and not _is_ipv6(match["v6"]):
+            raise NotAllowed("it has no address in its brackets")
         host = f"[{match['v6']}]" if match["v6"] else match["name"]
         address = self._choose(await self._addresses(match["v6"] or match["name"]), subscriber)
         return SinkAddress(scheme, host, port, (match["path"] or "/") + (match["query"] or ""), address)
@@ -167,6 +169,14 @@ def _plain(text: str) -> Address | None:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _only_zone(interfaces: Sequence[Interface]) -> str:

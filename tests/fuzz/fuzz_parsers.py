@@ -11,14 +11,18 @@ else, and anything that takes longer than :data:`LIMIT_S`, is a finding. Another
 from __future__ import annotations
 
 import argparse
+import asyncio
 import base64
+import contextlib
 import faulthandler
+import ipaddress
 import random
 import re
 import struct
 import sys
 import time
 import traceback
+import urllib.parse
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +32,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import httpx
+from lxml import etree
 
 from dsm_device import settings
 from dsm_device.acquisition import messages
@@ -37,11 +42,19 @@ from dsm_device.hardware import ColorProcessing, Frame
 from dsm_device.imaging.documents import DocumentInfo, DocumentPage, compose
 from dsm_device.job import model
 from dsm_device.job.image_information import ImageInfo
+from dsm_device.server.sink_address import NotAllowed, SinkRule
 from dsm_device.spool import job_log
-from dsm_device.wire import discovery, eventing, metadata, processing, repository, scan_process
+from dsm_device.wire import discovery, event_source, eventing, metadata, processing, repository, scan_process
 from dsm_device.wire.device import elements, operations
 from dsm_device.wire.envelope import parse_answer
-from dsm_device.wire.service_request import RequestFault, parse_request, render_answer, render_fault
+from dsm_device.wire.names import WSA
+from dsm_device.wire.service_request import (
+    RequestFault,
+    parse_request,
+    render_answer,
+    render_fault,
+    render_one_way,
+)
 from dsm_device.wire.ticket import ScanTicket
 from dsm_device.wire.ticket_overrides import with_overrides
 from dsm_device.wire.xml import XmlError
@@ -128,6 +141,49 @@ def _url(data: bytes) -> None:
             return  # as the transport expects them
         assert url.scheme == "https"
         assert discovery.url_host(f"https://{url.netloc.decode()}/") == discovery.url_host(text)
+
+
+def _subscriber(data: bytes) -> None:
+    """What a subscriber asks: whatever of it comes back in an event, the event is a message that can be read."""
+    request = parse_request(data)
+    for read in (event_source.check_get_status, event_source.check_unsubscribe):
+        with contextlib.suppress(RequestFault):
+            read(request)
+    with contextlib.suppress(RequestFault):
+        event_source.read_renew(request, _NOW)
+    event_source.subscription_ids(request)
+    wanted = event_source.read_subscribe(request, _NOW)
+    assert wanted.expires_s is None or wanted.expires_s > 0
+    for reference in filter(None, (wanted.notify_to, wanted.end_to)):
+        for action in wanted.actions.values():
+            body = event_source.SubscriptionEnd(event_source.DELIVERY_FAILURE, "x").render("http://a/", "1")
+            message = render_one_way(reference.address, action, "urn:uuid:1", body, reference.blocks)
+            read_back = etree.fromstring(message)
+            assert len(read_back) == 2
+            assert len(read_back[0]) == 2 + bool(reference.address) + len(reference.blocks)
+            assert (read_back.findtext(f"{{*}}Header/{{{WSA}}}Action") or "").split() == [action]
+
+
+_RUNNER = asyncio.Runner()
+_OWN = [ipaddress.ip_interface(each) for each in ("127.0.0.1/8", "192.0.2.40/24", "2001:db8::40/64", "::1/128")]
+
+
+def _sink_url(data: bytes) -> None:
+    """Where a subscriber may have events sent: to itself and its neighbours, however it writes it."""
+
+    async def resolve(_name: str) -> list[str]:
+        return ["127.0.0.1", "192.0.2.9"]
+
+    text = data.decode("utf-8", "replace")
+    found = _RUNNER.run(SinkRule(lambda: _OWN, resolve).check(text, "192.0.2.9"))
+    address = ipaddress.ip_address(found.address)
+    assert not address.is_loopback
+    assert any(address in each.network for each in _OWN)
+    parts = urllib.parse.urlsplit(text)
+    assert parts.hostname == found.host.strip("[]").lower()
+    assert parts.scheme == found.scheme
+    assert (parts.port or {"http": 80, "https": 443}[parts.scheme]) == found.port
+    assert "@" not in parts.netloc
 
 
 _INFO = DocumentInfo("Title", datetime(2026, 11, 20, tzinfo=UTC), "job")
@@ -257,6 +313,18 @@ TARGETS: dict[str, Target] = {
             b"https://[2001:db8::7]:5362/x",
             b"https://user:password@192.0.2.7/a?b#c",
             b"https://xn--bcher-kva.example/",
+        ],
+    ),
+    "subscriber": Target(_subscriber, (XmlError, RequestFault), _samples("dsd-wse-subscribe.xml")),
+    "sink_url": Target(
+        _sink_url,
+        (NotAllowed,),
+        [
+            b"http://192.0.2.9:5357/7e0d1f7a-3c1b-4bd2-8a0a-1c52e1b9f6aa?a=b#c",
+            b"https://[2001:db8::7]:5358/x",
+            b"http://console.example.com/",
+            b"http://[::ffff:192.0.2.9]/",
+            b"HTTP://192.0.2.10",
         ],
     ),
     "settings": Target(

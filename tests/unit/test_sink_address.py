@@ -68,6 +68,8 @@ def test_the_subscriber_itself_gets_its_events(url: str, found: SinkAddress) -> 
         "http://192.0.2.9/\r\nX: y",
         "http://192.0.2.9/\u00e9",
         "http://[::1",
+        "http://[192.0.2.9]/",
+        "http://[::12345]/",
         "http://[fe80::9%25eth0]/",
         "http://192.0.2.9/" + "x" * 2_048,
     ],
