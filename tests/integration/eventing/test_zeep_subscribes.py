@@ -1,7 +1,7 @@
 """A SOAP client that is not ours, zeep, subscribes, renews, asks and unsubscribes over HTTP.
 
-It builds every request from WSDL and schemas and reads every answer by them, strictly. Its own addressing plugin is
-of another version of WS-Addressing, so the headers are made, by zeep as well, from the schema.
+It builds every request from WSDL and schemas, and reads every answer by them, strictly. Its own addressing plugin
+is of another version of WS-Addressing: the headers are made, by zeep as well, from the schema.
 """
 
 from __future__ import annotations
