@@ -6,6 +6,7 @@ file, the line, the key, and what would be right. Times are seconds.
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import re
 import socket
@@ -45,6 +46,22 @@ def _sid(value: str) -> str | None:
 def _probes(value: tuple[str, ...]) -> str | None:
     wrong = [each for each in value if each not in ("https", "udp")]
     return f'knows "https" and "udp", not "{wrong[0]}"' if wrong else None
+
+
+def _networks(value: tuple[str, ...]) -> str | None:
+    return next((problem for problem in map(_network, value) if problem), None)
+
+
+def _network(text: str) -> str | None:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        try:
+            meant = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            return f'has "{text}", which is no network such as "192.0.2.0/24" or "2001:db8::/32", and no address'
+        return f'has "{text}", whose network is written "{meant}"'
+    return None
 
 
 def _right_angle(value: int) -> str | None:
@@ -111,6 +128,8 @@ class ConsoleSettings:
     https_port: int = _checked(5358, _port)
     certificate: str = ""
     key: str = ""
+    client_ca: str = ""
+    networks: tuple[str, ...] = _checked((), _networks)
     discovery: bool = True
     discovery_port: int = _checked(3702, _port)
     interfaces: tuple[str, ...] = ()
@@ -241,6 +260,7 @@ class _Reader:
         for section, certificate, key, value in (
             ("scan_server", "client_cert", "client_key", settings.scan_server.client_key),
             ("console", "certificate", "key", settings.console.key),
+            ("console", "certificate", "client_ca", settings.console.client_ca),
             ("panel", "certificate", "key", settings.panel.key),
         ):
             if value and not getattr(getattr(settings, section), certificate):
@@ -249,6 +269,13 @@ class _Reader:
                     f"{section}.{key} is set, {section}.{certificate} is not",
                     f"set {certificate} or remove {key}",
                 )
+        console = settings.console
+        if console.certificate and console.https_port and console.https_port == console.http_port:
+            raise self._wrong(
+                ("console", "https_port"),
+                f"console.https_port and console.http_port are both {console.https_port}",
+                "give each a port of its own",
+            )
         panel = settings.panel
         if panel.port and not _is_loopback(panel.listen) and not panel.certificate:
             raise self._wrong(

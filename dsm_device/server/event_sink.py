@@ -1,4 +1,4 @@
-"""Where scan servers push their events: an HTTP server of this device, with a secret path for each of them.
+"""Where scan servers push their events: a secret path for each of them, behind a port of this device.
 
 Who knows the path is believed, and may change what is displayed of a job, no more: an event deletes no page.
 Source: WS-DSP, the sink; WS-Eventing (2004/08) 4; SOAP 1.2 part 2, 7 (one-way messages).
@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import socket
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from dsm_device.errors import ConfigurationError
+from dsm_device.server.asgi import Gone, Message, Receive, Send, TooLarge, TooSlow, answer, read_body, refuse
+from dsm_device.server.listening import listen
 from dsm_device.wire import eventing
 from dsm_device.wire.envelope import MAX_ANSWER_OCTETS
 from dsm_device.wire.eventing import SubscriptionEnd
@@ -27,15 +27,13 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_FOLDER: Final = "/dsm/events/"
+#: All paths of the sink begin with it.
+FOLDER: Final = "/dsm/events/"
 #: Octets of an unguessable path.
 _SECRET_OCTETS: Final = 24
 
 Told = JobStatus | SubscriptionEnd
 Receiver = Callable[[Told], None]
-_Message = MutableMapping[str, Any]
-_Receive = Callable[[], Awaitable[_Message]]
-_Send = Callable[[_Message], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +48,24 @@ class SinkOptions:
     certificate: str = ""
     key: str = ""
     max_octets: int = MAX_ANSWER_OCTETS
-    #: For a whole message from its first octet, however it trickles.
-    message_s: float = 30.0
-    #: More connections are answered with 503.
+    #: For a head and for a body, each from its first octet, however they trickle.
+    message_s: float = 15.0
+    #: For a port of its own. A few scan servers, with a connection for each event where they know no better.
     connections: int = 128
 
 
-class _TooLarge(Exception):
-    """The body exceeds the limit."""
-
-
-class _Gone(Exception):
-    """The sender hung up in the middle."""
-
-
 class EventSink:
-    """Listens from :meth:`start` until :meth:`aclose`, in the loop that it was started in."""
+    """An ASGI application. It stands behind a port of somebody else's (:meth:`served_at`), or has its own.
+
+    Its own port is there from :meth:`start` until :meth:`aclose`, in the loop that it was started in.
+    """
 
     def __init__(self, options: SinkOptions | None = None) -> None:
         self._options = options or SinkOptions()
         self._receivers: dict[str, Receiver] = {}
         self._starting = asyncio.Lock()
         self._http: HttpServer | None = None
+        self._scheme = "https" if self._options.certificate else "http"
         self._port = 0
 
     async def __aenter__(self) -> Self:
@@ -83,23 +77,35 @@ class EventSink:
     ) -> None:
         await self.aclose()
 
-    async def start(self) -> None:
-        """Listens, where it does not yet. Raises :class:`ConfigurationError`."""
-        async with self._starting:
-            if self._http is not None:
-                return
-            from dsm_device.server.http_server import HttpServer  # noqa: PLC0415 - uvicorn takes its time to load
+    def served_at(self, scheme: str, port: int) -> None:
+        """Requests for its paths come to it from somebody who listens there; it needs no port of its own."""
+        self._scheme, self._port = scheme, port
 
-            listening = _listening(self._options)
+    async def start(self) -> None:
+        """Listens, where nobody does yet. Raises :class:`ConfigurationError`."""
+        async with self._starting:
+            if self._port:
+                return
+            from dsm_device.server.http_server import HttpOptions, HttpServer  # noqa: PLC0415 - uvicorn is slow to load
+            from dsm_device.server.places import PlaceLimits  # noqa: PLC0415
+
+            options = self._options
+            http_options = HttpOptions(
+                places=PlaceLimits(options.connections, options.connections),
+                head_s=options.message_s,
+                exchange_s=2 * options.message_s + 1,
+                certificate=options.certificate,
+                key=options.key,
+            )
+            listening = listen(options.host, options.port, "scan_server.event_port")
             try:
-                http = HttpServer(self, self._options, listening)
+                http = HttpServer(self, http_options, listening)
                 await http.start()
             except BaseException:
                 listening.close()
                 raise
-            self._port = listening.getsockname()[1]
-            self._http = http
-            _log.info("events are received on port %d (%s)", self._port, self.scheme)
+            self._http, self._port = http, http.port
+            _log.info("events are received on port %d (%s)", self._port, self._scheme)
 
     async def aclose(self) -> None:
         http, self._http = self._http, None
@@ -108,7 +114,7 @@ class EventSink:
 
     @property
     def scheme(self) -> str:
-        return "https" if self._options.certificate else "http"
+        return self._scheme
 
     @property
     def port(self) -> int:
@@ -117,7 +123,7 @@ class EventSink:
 
     def open(self, receiver: Receiver) -> str:
         """A fresh path that nobody can guess; what comes to it is read and given to ``receiver``."""
-        path = _FOLDER + secrets.token_urlsafe(_SECRET_OCTETS)
+        path = FOLDER + secrets.token_urlsafe(_SECRET_OCTETS)
         self._receivers[path] = receiver
         return path
 
@@ -129,52 +135,25 @@ class EventSink:
         """``host`` is a name or an address by which the scan server reaches this machine, IPv6 in brackets."""
         return f"{self.scheme}://{host}:{self._port}{path}"
 
-    # ------------------------------------------------------------------------------------------ ASGI
-
-    async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
-        """One request, as the ASGI specification (HTTP, 2.4) has it."""
-        if scope["type"] != "http":
-            return None
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """One request."""
         receiver = self._receivers.get(scope["path"])
         if receiver is None:
-            return await _answer(send, 404)
+            return await refuse(receive, send, 404)
         if scope["method"] != "POST":
-            return await _answer(send, 405, (b"allow", b"POST"))
+            return await refuse(receive, send, 405, (b"allow", b"POST"))
+        options = self._options
         try:
-            async with asyncio.timeout(self._options.message_s):
-                body = await self._read(scope, receive)
-        except TimeoutError:
-            return await _answer(send, 408)
-        except _TooLarge:
-            return await _answer(send, 413)
-        except _Gone:
+            body = await read_body(scope, receive, max_octets=options.max_octets, limit_s=options.message_s)
+        except TooSlow:
+            return await refuse(receive, send, 408)
+        except TooLarge:
+            return await refuse(receive, send, 413)
+        except Gone:
             return None
-        await _answer(send, 202)
+        await answer(send, 202)
         _process(receiver, body)
         return None
-
-    async def _read(self, scope: _Message, receive: _Receive) -> bytes:
-        stated = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if not stated.isdigit() or int(stated[:20]) > self._options.max_octets:
-            raise _TooLarge
-        body = bytearray()
-        while True:
-            message = await receive()
-            if message["type"] != "http.request":
-                raise _Gone
-            body += message.get("body", b"")
-            if len(body) > self._options.max_octets:
-                raise _TooLarge
-            if not message.get("more_body", False):
-                return bytes(body)
-
-
-async def _answer(send: _Send, status: int, *headers: tuple[bytes, bytes]) -> None:
-    """Without a body; a refused message ends its connection, since the rest of it may still be coming."""
-    ending = () if status == 202 else ((b"connection", b"close"),)
-    fields = [(b"content-length", b"0"), *headers, *ending]
-    await send({"type": "http.response.start", "status": status, "headers": fields})
-    await send({"type": "http.response.body", "body": b""})
 
 
 def _process(receiver: Receiver, body: bytes) -> None:
@@ -185,19 +164,3 @@ def _process(receiver: Receiver, body: bytes) -> None:
         _log.warning("an event of %d octets cannot be read and is dropped: %s", len(body), error)
         return
     receiver(told)
-
-
-def _listening(options: SinkOptions) -> socket.socket:
-    """IPv6 and IPv4 alike where no address is given. Raises :class:`ConfigurationError`."""
-    try:
-        if options.host:
-            family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-            return socket.create_server((options.host, options.port), family=family)
-        if socket.has_dualstack_ipv6():
-            return socket.create_server(("", options.port), family=socket.AF_INET6, dualstack_ipv6=True)
-        return socket.create_server(("", options.port))
-    except OSError as error:
-        raise ConfigurationError(
-            f"events cannot be received on port {options.port}: {error.strerror or error}",
-            "set scan_server.event_port to a free one, or to 0 for any",
-        ) from error

@@ -50,6 +50,8 @@ http_port = 5357
 https_port = 5358
 certificate = ""
 key = ""
+client_ca = ""
+networks = []
 discovery = true
 discovery_port = 3702
 interfaces = []
@@ -130,6 +132,12 @@ def test_settings_cannot_be_changed():
         ("[panel]\nport = 80\nlisten = '0.0.0.0'", 3, ["panel.listen", "certificate"]),
         ("[scan_server]\nclient_key = 'key.pem'", 2, ["client_key", "client_cert"]),
         ("[console]\nkey = 'key.pem'", 2, ["console.key", "certificate"]),
+        ("[console]\nclient_ca = 'ca.pem'", 2, ["console.client_ca", "certificate"]),
+        ("[console]\ncertificate = 'c.pem'\nhttps_port = 5357", 3, ["console.https_port", "http_port", "5357"]),
+        ("[console]\nnetworks = '10.0.0.0/8'", 2, ["console.networks", "list of strings"]),
+        ("[console]\nnetworks = ['::1', '10.0.0.0/33']", 2, ["console.networks", "10.0.0.0/33", "192.0.2.0/24"]),
+        ("[console]\nnetworks = ['office']", 2, ["console.networks", '"office"']),
+        ("[console]\nnetworks = ['192.0.2.7/24']", 2, ["console.networks", '"192.0.2.7/24"', '"192.0.2.0/24"']),
         ("[device]\nname = 'a'\nname = 'b'", 3, ["TOML"]),
         ("[device\n", 1, ["TOML"]),
     ],
