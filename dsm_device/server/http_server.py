@@ -270,8 +270,9 @@ class _Connection(H11Protocol):
 def _with_lawful_head(application: Application, head_octets: int) -> Application:
     """``application``, called for requests only of which everybody on the way reads the same.
 
-    h11 refuses most that is unlawful. Left to us: a head that came in one piece may have any size; a length beside
-    chunks, and chunks in HTTP/1.0, which RFC 9112 (6.1, 6.3) lets a server refuse, as smuggled requests use them.
+    h11 refuses most that is unlawful. Left to us: a head that came in one piece may have any size, and a version be
+    any; a length beside chunks, and chunks in HTTP/1.0, which RFC 9112 (6.1, 6.3) lets a server refuse since
+    smuggled requests use them.
     """
 
     async def lawful(scope: Message, receive: Receive, send: Send) -> None:
@@ -296,6 +297,8 @@ def _unlawful(scope: Message, head_octets: int) -> int:
     )
     if size > head_octets:
         return 431
+    if scope["http_version"] not in ("1.0", "1.1"):
+        return 505
     names = {name for name, _ in fields}
     if b"transfer-encoding" in names and (b"content-length" in names or scope["http_version"] != "1.1"):
         return 400
