@@ -29,7 +29,7 @@ class DoorPorts:
     """Serves one application on both; they share the places for connections."""
 
     def __init__(self, application: Application, options: PortOptions) -> None:
-        self._application = application
+        self.application = application
         self._options = options
         self._places = Places(options.http.places)
         self._http: HttpServer | None = None
@@ -59,7 +59,7 @@ class DoorPorts:
     async def _serve(self, options: HttpOptions, port: int, key: str) -> HttpServer:
         listening = listen(self._options.listen, port, key)
         try:
-            server = HttpServer(self._application, options, listening, self._places)
+            server = HttpServer(self.application, options, listening, self._places)
             await server.start()
         except BaseException:
             listening.close()
@@ -71,6 +71,11 @@ class DoorPorts:
         for each in servers:
             if each is not None:
                 await each.aclose()
+
+    @property
+    def connections(self) -> int:
+        """That there are now, at both ports, also those that have not come as far as a request."""
+        return len(self._places.taken)
 
     @property
     def http_port(self) -> int:

@@ -270,8 +270,8 @@ class _Connection(H11Protocol):
 def _with_lawful_head(application: Application, head_octets: int) -> Application:
     """``application``, called for requests only of which everybody on the way reads the same.
 
-    h11 refuses most that is unlawful. Left to us: a head that came in one piece may have any size, and a version be
-    any; a length beside chunks, and chunks in HTTP/1.0, which RFC 9112 (6.1, 6.3) lets a server refuse since
+    h11 refuses most that is unlawful. Left to us: a head that came in one piece may have any size, and a version
+    be any; a length beside chunks, and chunks in HTTP/1.0, which RFC 9112 (6.1, 6.3) lets a server refuse since
     smuggled requests use them.
     """
 
@@ -290,11 +290,8 @@ def _with_lawful_head(application: Application, head_octets: int) -> Application
 def _unlawful(scope: Message, head_octets: int) -> int:
     """The status for a head that is not taken, 0 for one that is."""
     fields: list[tuple[bytes, bytes]] = scope["headers"]
-    size = (
-        len(scope["raw_path"])
-        + len(scope["query_string"])
-        + sum(len(name) + len(value) + 4 for name, value in fields)
-    )
+    line = f"{scope['method']} {scope['raw_path'].decode()}?{scope['query_string'].decode()} HTTP/1.1"
+    size = sum(len(name) + len(value) + 4 for name, value in fields) + len(line) + 4
     if size > head_octets:
         return 431
     if scope["http_version"] not in ("1.0", "1.1"):

@@ -115,7 +115,7 @@ async def test_a_client_that_asks_first_is_told_to_go_on_or_not_to() -> None:
 
 async def test_requests_that_come_before_they_are_answered() -> None:
     async with open_door() as door, connected(door.port) as client:
-        await client.send(b"".join(request(f"<a{number}/>".encode()) for number in range(20)) + b"\r\nPOST /sc")
+        await client.send(b"".join(request(f"<a{number}/>".encode()) for number in range(20)) + b"POST /sc")
         assert [(await client.answer()).status for _ in range(20)] == [200] * 20
         await client.send(b"an HTTP/1.1\r\nhost: x\r\ncontent-type: text/xml\r\ncontent-length: 1\r\n\r\nx")
         assert (await client.answer()).status == 200
@@ -141,9 +141,11 @@ async def test_an_envelope_of_the_largest_size_is_taken(octets: int) -> None:
 
 async def test_a_head_of_eight_kibibytes_is_taken() -> None:
     async with open_door() as door:
-        empty = len(request(b"", user_agent=""))
-        assert (await ask(door.port, request(b"", user_agent="x" * (8150 - empty)))).status == 200
-        assert (await ask(door.port, request(b"", user_agent="x" * (8193 - empty)))).status == 431
+        empty = len(request(b"", "/scan?x", user_agent=""))
+        for octets, status in (8192, 200), (8193, 431):
+            head = request(b"", "/scan?x", user_agent="x" * (octets - empty))
+            assert len(head) == octets
+            assert (await ask(door.port, head)).status == status
 
 
 # --------------------------------------------------------------------------------------- what is refused
