@@ -137,6 +137,10 @@ class HttpServer:
             _log.info("%s is in none of the networks that may come", host)
             connection.close()
             return
+        # asyncio does so only for sockets that were made with the protocol's number, which this one was not. An
+        # answer is written in two parts, of which the second would wait for the client's delayed ACK, 40 ms.
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         place = self.places.take(host)
         if place is None:
             _log.info("there is no place for another connection of %s", host)

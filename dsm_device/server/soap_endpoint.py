@@ -55,7 +55,7 @@ class SoapEndpoint:
         if endpoint is None:
             return Reply(404)
         try:
-            check_encoding(data)
+            check_octets(data)
             request = parse_request(data)
         except XmlError as error:
             return Reply(400, unknown=f"message {error}")
@@ -80,10 +80,11 @@ def _refused(refused: RequestFault, action: str) -> Reply:
     return Reply(_STATUS[fault.code], envelope, f"{fault.code} {action or fault.reason}" if is_unknown else "")
 
 
-def check_encoding(data: bytes) -> None:
-    """UTF-16 with its mark, or UTF-8, as SOAP's receivers must know. Raises :class:`XmlError`.
+def check_octets(data: bytes) -> None:
+    """What libxml2 need not see of strangers. Raises :class:`XmlError`.
 
-    libxml2 would read some thirty more that it guesses or is told, through iconv, which strangers need not feed.
+    Encodings other than UTF-16 with its mark and UTF-8, as SOAP has them: it would read some thirty
+    that it guesses or is told, through iconv. A DTD, which SOAP forbids: it would expand entities in attributes.
     """
     if data.startswith(_UTF_16_MARKS):
         try:
@@ -94,6 +95,8 @@ def check_encoding(data: bytes) -> None:
         text, names = data.removeprefix(_UTF_8_MARK), _UTF_8_NAMES
     if text.lstrip()[:1] != b"<" or b"\0" in text:
         raise XmlError("not XML in UTF-8 or in UTF-16 with its mark")
+    if b"<!DOCTYPE" in text:
+        raise XmlError("has a DOCTYPE, which is not allowed")
     declared = _ENCODING.match(text)
     if declared and declared[1].lower() not in names:
         raise XmlError("declared to be in another encoding than its own")

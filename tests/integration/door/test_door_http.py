@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 import httpx
 import pytest
@@ -76,6 +77,16 @@ async def test_a_body_in_chunks() -> None:
         await client.send(chunked + b"".join(b"1\r\nx\r\n" for _ in range(32_767)) + b"0\r\n\r\n")
         assert (await client.answer()).status == 200
     assert [asked[0] for asked in door.service.asked] == [b"<a></a>", b"x" * 32_767]
+
+
+async def test_no_answer_waits_for_an_acknowledgement() -> None:
+    """Two small writes in a row are one too many for Nagle's algorithm, which then waits 40 ms for the client."""
+    async with open_door() as door, connected(door.port) as client:
+        began = time.monotonic()
+        for _ in range(50):
+            await client.send(request())
+            await client.answer()
+        assert time.monotonic() - began < 50 * 0.03
 
 
 async def test_an_old_client() -> None:
