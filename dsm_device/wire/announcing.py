@@ -7,7 +7,7 @@ Sources: WS-Discovery (2005/04) 4 to 6 and appendix I; DPWS 1.0, 4; dpws.md 3 an
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,37 +15,23 @@ from urllib.parse import urlsplit
 from lxml import etree
 
 from dsm_device.wire import xml
-from dsm_device.wire.envelope import MAX_ENVELOPE_OCTETS, MessageError
-from dsm_device.wire.names import ANONYMOUS, DISCOVERY_URN, PREFIXES, PROBE, SOAP, WSA, WSCN, WSD, WSDP, qname
+from dsm_device.wire.envelope import MessageError
+from dsm_device.wire.hosting import DEVICE_TYPES
+from dsm_device.wire.names import ANONYMOUS, DISCOVERY_URN, PREFIXES, PROBE, SOAP, WSA, WSD, qname
+from dsm_device.wire.service_request import RequestFault, matching_rule_not_supported, parse_request
 
 HELLO: Final = f"{WSD}/Hello"
 BYE: Final = f"{WSD}/Bye"
 RESOLVE: Final = f"{WSD}/Resolve"
 PROBE_MATCHES: Final = f"{WSD}/ProbeMatches"
 RESOLVE_MATCHES: Final = f"{WSD}/ResolveMatches"
-#: Of the faults that WS-Discovery itself defines.
-FAULT: Final = f"{WSD}/fault"
-
-#: What every device of DPWS is, and what every WSD scanner is besides (Clark names). Clients test for both.
-DEVICE_TYPE: Final = qname(WSDP, "Device")
-SCAN_DEVICE_TYPE: Final = qname(WSCN, "ScanDeviceType")
-DEVICE_TYPES: Final = (DEVICE_TYPE, SCAN_DEVICE_TYPE)
 
 #: It goes into the answer, which has to stay small, whatever was asked (characters).
 _MAX_MESSAGE_ID: Final = 256
-_UNDERSTOOD: Final = frozenset({WSA, WSD})
-_OURS: Final = frozenset({"", f"{SOAP}/role/next", f"{SOAP}/role/ultimateReceiver"})
 
 
 class MatchingRuleNotSupported(Exception):
     """A Probe compares scopes by a rule that we do not know. By UDP that is silence, by HTTP a fault."""
-
-    #: The text of the fault's detail, ``wsd:SupportedMatchingRules``.
-    supported: str
-
-    def __init__(self, rule: str) -> None:
-        super().__init__(f"scopes cannot be compared by {rule[:120]!r}")
-        self.supported = " ".join(_SCOPE_RULES)
 
 
 # --------------------------------------------------------------------------------- what the device says
@@ -118,12 +104,13 @@ def render_matches(
 def answer_probe_over_http(body: etree._Element, announced: Announced, xaddr: str) -> etree._Element:
     """The body of the answer to a directed Probe, with or without a match.
 
-    Raises :class:`MatchingRuleNotSupported`, and :class:`MessageError` where ``body`` is no Probe.
+    ``body`` is a wsd:Probe. Raises :class:`RequestFault`.
     """
-    if body.tag != qname(WSD, "Probe"):
-        raise MessageError("it is no Probe")
-    probe = _read_probe(body, "")
-    return probe_matches(announced, xaddr) if is_probed(probe, announced) else no_probe_matches()
+    try:
+        is_match = is_probed(_read_probe(body, ""), announced)
+    except MatchingRuleNotSupported as error:
+        raise RequestFault(matching_rule_not_supported(" ".join(_SCOPE_RULES))) from error
+    return probe_matches(announced, xaddr) if is_match else no_probe_matches()
 
 
 def _envelope(
@@ -217,32 +204,18 @@ def read_question(data: bytes) -> Question:
     That is what cannot be read, a message of another kind or version, one whose answer is to go elsewhere than
     to its sender, one that demands a header be understood which is not, and one that has no MessageID.
     """
-    envelope = xml.parse(data, limit=MAX_ENVELOPE_OCTETS)
-    header, content = xml.child(envelope, SOAP, "Header"), xml.child(envelope, SOAP, "Body")
-    if envelope.tag != qname(SOAP, "Envelope") or header is None or content is None:
-        raise MessageError("not a SOAP 1.2 envelope with header and body")
-    _check_header(header)
-    message_id = xml.token(xml.child(header, WSA, "MessageID"))
-    body = next(xml.elements(content), None)
+    try:
+        request = parse_request(data)
+    except RequestFault as refused:
+        raise MessageError(str(refused)) from refused
+    body, message_id = request.body, request.message_id
     if body is None or not 0 < len(message_id) <= _MAX_MESSAGE_ID:
         raise MessageError("it has no body, or no MessageID that can be repeated")
-    action = xml.token(xml.child(header, WSA, "Action"))
-    if (action, body.tag) == (PROBE, qname(WSD, "Probe")):
+    if (request.action, body.tag) == (PROBE, qname(WSD, "Probe")):
         return _read_probe(body, message_id)
-    if (action, body.tag) == (RESOLVE, qname(WSD, "Resolve")):
+    if (request.action, body.tag) == (RESOLVE, qname(WSD, "Resolve")):
         return Resolve(message_id, _endpoint_of(body))
-    raise MessageError(f"it asks nothing: its action is {action[:120]}")
-
-
-def _check_header(header: etree._Element) -> None:
-    reply_to = xml.child(header, WSA, "ReplyTo")
-    if reply_to is not None and xml.token(xml.child(reply_to, WSA, "Address")) not in ("", ANONYMOUS):
-        raise MessageError("its answer is to go to somebody else")
-    for block in xml.elements(header):
-        demanded = block.get(qname(SOAP, "mustUnderstand"), "").strip() in ("1", "true")
-        is_for_us = block.get(qname(SOAP, "role"), "").strip() in _OURS
-        if demanded and is_for_us and xml.namespace(block) not in _UNDERSTOOD:
-            raise MessageError("it demands that an unknown header be understood")
+    raise MessageError(f"it asks nothing: its action is {request.action[:120]}")
 
 
 def _read_probe(body: etree._Element, message_id: str) -> Probe:
@@ -280,7 +253,7 @@ def is_probed(probe: Probe, announced: Announced) -> bool:
     """Whether all types are among ours, and each scope matches one of ours (WS-Discovery 5.1)."""
     is_same = _SCOPE_RULES.get(probe.match_by)
     if is_same is None:
-        raise MatchingRuleNotSupported(probe.match_by)
+        raise MatchingRuleNotSupported(f"scopes cannot be compared by {probe.match_by[:120]!r}")
     return set(probe.types) <= set(announced.types) and all(
         any(is_same(asked, ours) for ours in announced.scopes) for asked in probe.scopes
     )
@@ -299,9 +272,9 @@ def _is_within(asked: str, ours: str) -> bool:
     return is_same_place and own_path[: len(wanted_path)] == wanted_path
 
 
-def _segments(path: str) -> Sequence[str]:
+def _segments(path: str) -> list[str]:
     """A slash at the end begins no segment."""
-    return path.removesuffix("/").split("/") if path not in ("", "/") else ()
+    return path.removesuffix("/").split("/") if path not in ("", "/") else []
 
 
 def _is_same_text(asked: str, ours: str) -> bool:

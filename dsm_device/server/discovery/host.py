@@ -21,17 +21,17 @@ from typing import Final, Self
 from dsm_device.errors import SpoolError
 from dsm_device.server.discovery import outbox, sockets
 from dsm_device.server.discovery.interfaces import AddressWatch, InterfaceAddress, IpAddress, read_addresses
+from dsm_device.server.discovery.options import DiscoveryOptions
 from dsm_device.server.discovery.outbox import Letter, Outbox
 from dsm_device.server.discovery.responder import Responder
 from dsm_device.server.discovery.restraint import AMPLIFICATION, Bucket, Rate
 from dsm_device.server.discovery.sockets import Datagram
 from dsm_device.server.identity import Identity
 from dsm_device.wire import announcing
-from dsm_device.wire.announcing import DEVICE_TYPES, Announced, Question
+from dsm_device.wire.announcing import Announced, Question
 
 _log = logging.getLogger(__name__)
 
-PORT: Final = 3702
 GROUP_IPV4: Final = "239.255.255.250"
 GROUP_IPV6: Final = "ff02::c"
 #: Of the first Hello, so that the machines of a house do not all speak at once when the power comes back.
@@ -49,21 +49,6 @@ _PAUSE_S: Final = 0.1
 _AT_ONCE: Final = 16
 
 _Place = tuple[int, socket.AddressFamily]
-
-
-@dataclass(frozen=True, slots=True)
-class DiscoveryOptions:
-    """Where the device is found and what it says. ``interfaces`` () means all, ``address`` "" all of them."""
-
-    port: int = PORT
-    interfaces: tuple[str, ...] = ()
-    #: The one IP address at which HTTP is served: no other is told.
-    address: str = ""
-    http_port: int = 5357
-    #: https only where all that is announced is https: Windows ignores a mixture.
-    scheme: str = "http"
-    types: tuple[str, ...] = DEVICE_TYPES
-    scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +127,11 @@ class DiscoveryHost:
         """Where the device is found now."""
         return tuple(self._links)
 
-    def xaddr(self, address: InterfaceAddress) -> str:
-        """The URL of the device's endpoint as it is told to whoever is reached from ``address``."""
-        options = self._options
-        return f"{options.scheme}://{address.host}:{options.http_port}/{self._identity.uuid}"
-
     def _announced(self) -> Announced:
-        identity, options = self._identity, self._options
-        return Announced(identity.endpoint, identity.metadata_version, options.types, options.scopes)
+        return self._options.announced(self._identity)
+
+    def _xaddr(self, link: _Link) -> str:
+        return self._options.xaddr(self._identity, link.address)
 
     # ----------------------------------------------------------------------------------- its addresses
 
@@ -166,7 +148,7 @@ class DiscoveryHost:
                 _log.exception("the addresses of this machine cannot be followed right now")
 
     async def _refresh(self) -> None:
-        found = [each for each in read_addresses(self._options.interfaces) if self._is_served(each)]
+        found = [each for each in read_addresses(self._options.interfaces) if self._options.is_served(each)]
         for address in self._links.keys() - set(found):
             self._close(self._links.pop(address).udp)
         for address in found:
@@ -176,9 +158,6 @@ class DiscoveryHost:
         if await self._is_elsewhere():
             self._greeted.clear()
         self._greet()
-
-    def _is_served(self, address: InterfaceAddress) -> bool:
-        return self._options.address in ("", str(address.ip))
 
     def _open_link(self, address: InterfaceAddress) -> None:
         try:
@@ -258,7 +237,7 @@ class DiscoveryHost:
     def _say_hello(self, link: _Link) -> None:
         def write() -> bytes:
             return announcing.render_hello(
-                self._announced(), self.xaddr(link.address), _new_id(), self._identity.next_sequence()
+                self._announced(), self._xaddr(link), _new_id(), self._identity.next_sequence()
             )
 
         def forget() -> None:
@@ -331,16 +310,16 @@ class DiscoveryHost:
         )
 
     def _answer(self, question: Question, datagram: Datagram, link: _Link) -> None:
-        write = partial(self._write_answer, question, link.address)
+        write = partial(self._write_answer, question, link)
         is_neighbour = self._is_neighbour(datagram.source, datagram.index)
         budget = None if is_neighbour else AMPLIFICATION * len(datagram.data)
         is_one_of_many = datagram.to.is_multicast and isinstance(question, announcing.Probe)
         letter = Letter(link.udp, datagram.sender, write, budget)
         self._outbox.post(letter, MATCH_DELAY_S if is_one_of_many else 0.0)
 
-    def _write_answer(self, question: Question, address: InterfaceAddress) -> bytes:
+    def _write_answer(self, question: Question, link: _Link) -> bytes:
         return announcing.render_matches(
-            question, self._announced(), self.xaddr(address), _new_id(), self._identity.next_sequence()
+            question, self._announced(), self._xaddr(link), _new_id(), self._identity.next_sequence()
         )
 
     def _is_neighbour(self, source: IpAddress, index: int) -> bool:
