@@ -154,6 +154,26 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class Sensors:
+    """What a scanner's sensors say while nothing is scanned; None where there is none, or it does not answer.
+
+    ``page_loaded``: there is paper in the feeder. ``cover_open``: a cover of the feeder or of the glass is open.
+    ``double_feed``: the last feed took two sheets. ``is_presence_known``: a reading fails once the scanner has
+    been unplugged or switched off, also where it has no sensors.
+    """
+
+    page_loaded: bool | None = None
+    cover_open: bool | None = None
+    double_feed: bool | None = None
+    is_presence_known: bool = False
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether a reading tells nothing, so that there is no use in another."""
+        return self == Sensors()
+
+
+@dataclass(frozen=True, slots=True)
 class Adjustments:
     """What the scanner itself is to do to the image; 0 and None leave it alone.
 
@@ -226,6 +246,14 @@ class Scanner(Protocol):
         """What it can do, read from the device. May change the device's current settings."""
         ...
 
+    def sensors(self) -> Sensors:
+        """Read the sensors: quick, without moving or lighting anything, and without using up a pressed button.
+
+        Called about once a second between jobs. Raises ``ScannerNotFound`` or ``ScannerIoError`` where the scanner
+        is gone, and another ``ScannerError`` during a job.
+        """
+        ...
+
     def pages(self, settings: ScanSettings) -> Iterator[Page]:
         """Acquire images one by one; each must be read to its end before the next is asked for.
 
@@ -257,7 +285,8 @@ class Driver(Protocol):
     def open(self, device: str, options: Mapping[str, OptionValue], scratch: Path) -> Scanner:
         """Open ``device`` ("" = the first one found) and set the raw ``options`` once.
 
-        ``scratch`` is a folder for temporary files, emptied by the caller.
+        ``scratch`` is a folder for temporary files, emptied by the caller. This is one attempt: patience with a
+        scanner that is busy, cold or asleep is the caller's.
         Raises ``ScannerNotFound``, ``ScannerBusy``, ``ScannerAccessDenied`` or another ``ScannerError``.
         """
         ...

@@ -18,6 +18,7 @@ import dataclasses
 import hashlib
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -40,12 +41,15 @@ from dsm_device.hardware import (
     Page,
     Scanner,
     ScanSettings,
+    Sensors,
     SourceCapabilities,
 )
 
 _UNTOUCHED = 0xA5
 _AREA_TOLERANCE_MIL = 60
 _PATIENCE_S = 30
+#: Sensors are read about once a second, and a job may be waiting.
+_SENSED_WITHIN_S = 0.5
 #: The ends of what may be asked of an adjustment, and a little.
 _EXTREMES = {
     Adjustment.BRIGHTNESS: (-1000, 1, 1000),
@@ -144,6 +148,55 @@ class ScannerContract:
         before = scanner.capabilities()
         _read_job(scanner, self._usual(scanner))
         assert scanner.capabilities() == before, "capabilities changed with a job"
+
+    # ----------------------------------------------------------------------------------- sensors
+
+    def test_sensors_say_yes_no_or_nothing(self, scanner: Scanner) -> None:
+        found = scanner.sensors()
+        assert isinstance(found, Sensors), f"{found} for the sensors"
+        for name in ("page_loaded", "cover_open", "double_feed"):
+            assert getattr(found, name) in (True, False, None), f"{name} is {getattr(found, name)}"
+        if not _sources(scanner, feeder=True):
+            assert found.page_loaded is None, "there is paper, or none, in a feeder that does not exist"
+
+    def test_sensors_are_read_quickly(self, scanner: Scanner) -> None:
+        took_s = []
+        for _ in range(3):
+            began_s = time.monotonic()
+            scanner.sensors()
+            took_s.append(time.monotonic() - began_s)
+        assert min(took_s) < _SENSED_WITHIN_S, f"the sensors took {min(took_s):.1f} s"
+
+    def test_paper_in_the_feeder_is_seen(self, scanner: Scanner) -> None:
+        if _sources(scanner, feeder=True):
+            self.load_feeder(scanner)
+            assert scanner.sensors().page_loaded is not False, "the feeder was loaded, and its sensor sees nothing"
+
+    def test_reading_the_sensors_changes_nothing(self, scanner: Scanner) -> None:
+        before = scanner.capabilities()
+        for source in before.sources:
+            settings = self._settings(source, images=1)
+            plain = self._digest(scanner, settings)
+            scanner.sensors()
+            after = self._digest(scanner, settings)
+            assert after == plain or not self.repeatable, f"a reading changed what comes from {source.source}"
+        assert scanner.capabilities() == before, "a reading changed the capabilities"
+
+    def test_sensors_are_read_after_whatever_happened(self, scanner: Scanner) -> None:
+        settings = self._usual(scanner)
+        self._load(scanner, settings)
+        pages = iter(scanner.pages(settings))
+        scanner.cancel()
+        with contextlib.suppress(Cancelled):
+            next(pages)
+        scanner.sensors()
+        self._scan_well(scanner)
+        scanner.sensors()
+
+    def test_a_closed_scanner_senses_nothing(self, scanner: Scanner) -> None:
+        scanner.close()
+        with pytest.raises(ScannerError):
+            scanner.sensors()
 
     # ------------------------------------------------------------------------------------ pixels
 

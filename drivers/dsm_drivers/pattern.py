@@ -31,6 +31,7 @@ from dsm_device.hardware import (
     OptionValue,
     ScannerInfo,
     ScanSettings,
+    Sensors,
     Size,
     SourceCapabilities,
 )
@@ -71,6 +72,11 @@ class PatternScanner:
 
     def capabilities(self) -> Capabilities:
         return Capabilities(_INFO, tuple(_source(source) for source in _LONGEST_MIL))
+
+    def sensors(self) -> Sensors:
+        if self._closed:
+            raise DriverError("the test pattern has been closed")
+        return Sensors(page_loaded=self._sheets > 0, cover_open=False)
 
     def pages(self, settings: ScanSettings) -> Iterator[PatternPage]:
         # Not itself a generator: what is wrong is told, and what was cancelled is forgotten, at the call.

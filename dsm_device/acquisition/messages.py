@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from dsm_device import errors
-from dsm_device.hardware import Capabilities, Frame, OptionValue, ScannerInfo, ScanSettings
+from dsm_device.hardware import Capabilities, Frame, OptionValue, ScannerInfo, ScanSettings, Sensors
 from dsm_device.imaging.formats import PageSpec
 from dsm_device.job.page_times import PageTimes as PageTimes  # noqa: PLC0414 - a part of its messages
 
@@ -31,6 +31,10 @@ class Open(msgspec.Struct, frozen=True, tag=True):
     device: str
     options: dict[str, OptionValue]
     scratch: Path
+
+
+class Sense(msgspec.Struct, frozen=True, tag=True):
+    """Read the sensors of the open scanner between two scans; answered by :class:`Sensed` or :class:`Failed`."""
 
 
 class Scan(msgspec.Struct, frozen=True, tag=True):
@@ -64,6 +68,10 @@ class Scanners(msgspec.Struct, frozen=True, tag=True):
 
 class Opened(msgspec.Struct, frozen=True, tag=True):
     capabilities: Capabilities
+
+
+class Sensed(msgspec.Struct, frozen=True, tag=True):
+    sensors: Sensors
 
 
 class PageStarted(msgspec.Struct, frozen=True, tag=True):
@@ -118,8 +126,8 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     remedy: str
 
 
-Command = ListScanners | Open | Scan | Cancel
-Report = Scanners | Opened | PageStarted | Progress | Encoding | PageAcquired | Finished | Failed
+Command = ListScanners | Open | Sense | Scan | Cancel
+Report = Scanners | Opened | Sensed | PageStarted | Progress | Encoding | PageAcquired | Finished | Failed
 
 
 @dataclass(frozen=True, slots=True)

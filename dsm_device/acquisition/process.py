@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from dsm_device.errors import Cancelled, DriverError, ScannerCrashed, ScannerError, ScannerHung, SpoolError
-from dsm_device.hardware import Capabilities, OptionValue, ScannerInfo, ScanSettings
+from dsm_device.hardware import Capabilities, OptionValue, ScannerInfo, ScanSettings, Sensors
 from dsm_device.imaging.formats import PageSpec
 
 from .messages import (
@@ -38,10 +38,13 @@ from .messages import (
     Report,
     Scan,
     Scanners,
+    Sense,
+    Sensed,
     decode_report,
     encode,
     raised,
 )
+from .patience import OPENING, Patience
 
 LINE_LIMIT_BYTES = 1 << 20
 STDERR_LINES = 20
@@ -58,10 +61,11 @@ class Limits:
     """How long the driver may be silent, in seconds, before it counts as hung.
 
     ``open_s`` and ``page_s`` are above the driver's own patience with a busy (30 s) or a cold (60 s) scanner;
-    there is no limit on a page or a job as a whole.
+    there is no limit on a page or a job as a whole. ``sense_s`` is for reading the sensors.
     """
 
     open_s: float = 100.0
+    sense_s: float = 5.0
     page_s: float = 120.0
     rows_s: float = 60.0
     cancel_s: float = 8.0
@@ -136,11 +140,29 @@ class Acquisition:
         return (await self._expect(Scanners, self._limits.open_s)).found
 
     async def open(
-        self, driver: str, device: str, options: Mapping[str, OptionValue], scratch: Path
+        self,
+        driver: str,
+        device: str,
+        options: Mapping[str, OptionValue],
+        scratch: Path,
+        patience: Patience = OPENING,
     ) -> Capabilities:
-        """Open a scanner and read what it can do; one that was open is released first."""
-        self._send(Open(driver, device, dict(options), scratch), f"opening the scanner {device}".rstrip())
-        return (await self._expect(Opened, self._limits.open_s)).capabilities
+        """Open a scanner and read what it can do; one that was open is released first.
+
+        Tried again as ``patience`` says. Once this has been cancelled the process is of no more use.
+        """
+        command = Open(driver, device, dict(options), scratch)
+
+        async def attempt() -> Capabilities:
+            self._send(command, f"opening the scanner {device}".rstrip())
+            return (await self._expect(Opened, self._limits.open_s)).capabilities
+
+        return await patience.with_scanner(attempt)
+
+    async def sensors(self) -> Sensors:
+        """What the sensors of the open scanner say; not while it scans."""
+        self._send(Sense(), "reading the scanner's sensors")
+        return (await self._expect(Sensed, self._limits.sense_s)).sensors
 
     async def scan(
         self, settings: ScanSettings, sides: tuple[PageSpec, ...], folder: Path

@@ -32,6 +32,8 @@ from .messages import (
     Report,
     Scan,
     Scanners,
+    Sense,
+    Sensed,
     decode_command,
     encode,
     failed,
@@ -121,6 +123,8 @@ class Worker:
                 self._channel.send(Scanners(tuple(self._load(command.driver).scanners())))
             case Open():
                 self._open(command)
+            case Sense():
+                self._channel.send(Sensed(self._opened().sensors()))
             case Scan():
                 self._scan(command)
 
@@ -137,10 +141,13 @@ class Worker:
         self._scanner = driver.open(command.device, command.options, command.scratch)
         self._channel.send(Opened(self._scanner.capabilities()))
 
-    def _scan(self, command: Scan) -> None:
-        scanner = self._scanner
-        if scanner is None:
+    def _opened(self) -> Scanner:
+        if self._scanner is None:
             raise DriverError("no scanner is open")
+        return self._scanner
+
+    def _scan(self, command: Scan) -> None:
+        scanner = self._opened()
         self._scanning = command.number
         images = 0
         with PageFlow(

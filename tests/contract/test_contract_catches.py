@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from dsm_device.errors import ScannerIoError
 from dsm_device.hardware import (
     Adjustment,
     Adjustments,
@@ -18,6 +20,7 @@ from dsm_device.hardware import (
     FilmType,
     InputSource,
     ScanSettings,
+    Sensors,
 )
 from dsm_drivers.contract import ScannerContract
 from dsm_drivers.pattern import PatternDriver, PatternPage, PatternScanner
@@ -84,7 +87,25 @@ class BrokenScanner(PatternScanner):
             platen = replace(platen, maximum=replace(platen.maximum, width_mil=0))
         return replace(found, sources=(platen, *others))
 
+    def sensors(self) -> Any:
+        if self.fault == "senses when it is closed":
+            return Sensors()
+        found = super().sensors()
+        if self.fault == "numbers for sensors":
+            return replace(found, cover_open=2)
+        if self.fault == "sees no paper":
+            return replace(found, page_loaded=False)
+        if self.fault == "dawdles":
+            time.sleep(0.6)
+        if self.fault == "touched by sensing":
+            self.inherited = Adjustments(brightness=-500)
+        if self.fault == "cannot sense after a cancel" and self._cancelled.is_set():
+            raise ScannerIoError
+        return found
+
     def pages(self, settings: ScanSettings) -> Iterator[Any]:
+        if self.fault == "touched by sensing":
+            settings = replace(settings, adjust=self.inherited)
         if self.fault == "clamps":
             settings = replace(settings, x_dpi=min(settings.x_dpi, 1200), y_dpi=min(settings.y_dpi, 1200))
         if self.fault == "ignores adjustments":
@@ -164,6 +185,12 @@ CAUGHT_BY: dict[str, Callable[..., None]] = {
     "inherits": ScannerContract.test_brightness_shows_and_the_next_job_does_not_inherit_it,
     "ignores film": ScannerContract.test_settings_that_it_cannot_do_raise_before_a_page,
     "ignores halftone": ScannerContract.test_settings_that_it_cannot_do_raise_before_a_page,
+    "numbers for sensors": ScannerContract.test_sensors_say_yes_no_or_nothing,
+    "dawdles": ScannerContract.test_sensors_are_read_quickly,
+    "sees no paper": ScannerContract.test_paper_in_the_feeder_is_seen,
+    "touched by sensing": ScannerContract.test_reading_the_sensors_changes_nothing,
+    "cannot sense after a cancel": ScannerContract.test_sensors_are_read_after_whatever_happened,
+    "senses when it is closed": ScannerContract.test_a_closed_scanner_senses_nothing,
     "stays open": ScannerContract.test_a_closed_scanner_does_not_scan,
 }
 

@@ -4,43 +4,35 @@ from __future__ import annotations
 
 import ctypes
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from dsm_device.errors import (
     Cancelled,
     DriverError,
     ScannerBusy,
     ScannerError,
-    ScannerIoError,
     ScannerWarmingUp,
 )
 
 from .library import Library, Parameters
 from .status import EOF, GOOD, error_for
 
-_Result = TypeVar("_Result")
 _FORMATS = {"gray": 0, "color": 1, "red": 2, "green": 3, "blue": 4}
 
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """Seconds to wait before each further try.
+    """Seconds to wait before each further try to start a page.
 
-    While others use the device, while its lamp warms up, when it does not answer at first because it slept, and
-    when it says that there is no paper while its sensor says that there is.
+    While others use the device, while its lamp warms up, and when it says that there is no paper while its sensor
+    says that there is.
     """
 
     busy_s: Sequence[float] = (1, 2, 4, 8, 15)
     warming_up_s: Sequence[float] = (1,) * 60
-    waking_s: Sequence[float] = (1, 4)
     feeding_s: Sequence[float] = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
-
-
-#: No further try to wake a device up after so long: some take half a minute to say that there is nobody.
-_WAKING_LIMIT_S = 15
 
 
 class Device:
@@ -58,7 +50,7 @@ class Device:
         self._cancelling = threading.Lock()
         self._in_call = False
         self._started = False
-        self._opened = self._awake(lambda: self._patiently(lambda: library.open(name)))
+        self._opened = library.open(name)
         self._handle: int | None = None
         try:
             self._handle = self._checked_handle()
@@ -165,19 +157,7 @@ class Device:
             raise error_for(status, f"{what} of {self.name}")
         return status
 
-    def _awake(self, attempt: Callable[[], _Result]) -> _Result:
-        """Devices that sleep may not answer the first call, and wake up by it."""
-        began_s = time.monotonic()
-        for delay_s in self.delays.waking_s:
-            try:
-                return attempt()
-            except ScannerIoError:
-                if time.monotonic() - began_s > _WAKING_LIMIT_S:
-                    raise
-            self.pause(delay_s)
-        return attempt()
-
-    def _patiently(self, attempt: Callable[[], _Result]) -> _Result:
+    def _patiently(self, attempt: Callable[[], None]) -> None:
         waits = {ScannerBusy: iter(self.delays.busy_s), ScannerWarmingUp: iter(self.delays.warming_up_s)}
         while True:
             try:

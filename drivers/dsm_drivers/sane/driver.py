@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from dsm_device.errors import ScannerNotFound
-from dsm_device.hardware import Capabilities, OptionValue, ScannerInfo, ScanSettings
+from dsm_device.hardware import Capabilities, OptionValue, ScannerInfo, ScanSettings, Sensors
 
 from .acquisition import SanePage, pages
 from .borrowed import Borrowed
 from .device import Delays, Device
 from .library import load
-from .serial import usb_serial
+from .serial import is_plugged_in, usb_serial
 from .setup import Setup
 
 
@@ -35,7 +35,7 @@ class SaneDriver:
         return list(self._listed.values())
 
     def open(self, device: str, options: Mapping[str, OptionValue], scratch: Path) -> SaneScanner:
-        """As the port says; waits up to half a minute for a device that is busy.
+        """As the port says.
 
         A device opened by its name has a vendor and a model only if :meth:`scanners` was called before.
         """
@@ -79,6 +79,13 @@ class SaneScanner:
         """As the port says. Ends a job that is under way."""
         self._end_job()
         return Capabilities(self._info, self._setup.sources())
+
+    def sensors(self) -> Sensors:
+        """As the port says."""
+        is_there = is_plugged_in(self._info.device)
+        if is_there is False:
+            raise ScannerNotFound(f"the scanner {self._info.device} has been unplugged or switched off")
+        return self._setup.sensors(is_presence_known=bool(is_there))
 
     def pages(self, settings: ScanSettings) -> Generator[SanePage, None, None]:
         """As the port says. Ends a job that is under way; :meth:`cancel` counts from this call on."""

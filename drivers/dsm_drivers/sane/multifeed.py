@@ -14,6 +14,7 @@ from dsm_device.hardware import OptionValue
 from .names import Spellings
 from .option import Kind, Option
 from .options import Options
+from .sensors import DOUBLE_FEED
 
 #: Strings that switch it on, the least likely to stop at a good sheet first.
 _ON = Spellings(("stop", "normal", "on", "low", "thin", "high"))
@@ -32,7 +33,6 @@ _SWITCHES = (
 )
 #: Whoever configures one of these has decided about all of it.
 _FAMILY = ("df-", "dfeed", "dfstop", "mf-", "double-feed", "multifeed")
-_SENSORS = ("double-feed", "omr-df")
 
 
 def watch_for_multifeed(options: Options, configured: Collection[str]) -> None:
@@ -50,7 +50,7 @@ def watch_for_multifeed(options: Options, configured: Collection[str]) -> None:
 def saw_multifeed(options: Options) -> bool:
     """Whether the sensor says so; false where there is none."""
     # Asked twice: some backends answer once from what they saw last, and only then look.
-    return any(options.sensed(name) or options.sensed(name) for name in _SENSORS)
+    return any(options.sensed(name) or options.sensed(name) for name in DOUBLE_FEED)
 
 
 def _on(option: Option) -> OptionValue | None:

@@ -53,16 +53,17 @@ class Options:
         value: OptionValue = bool(raw) if option.kind is Kind.BOOL else raw
         return value
 
-    def sensed(self, name: str) -> bool | None:
-        """What a sensor says; None where there is none, or it does not answer now.
-
-        An option of its name that can be set is no sensor.
-        """
+    def sense(self, name: str) -> bool | None:
+        """What a sensor says; None where there is none. An option of its name that can be set is no sensor."""
         option = self._by_name.get(name)
         if option is None or option.settable or not option.readable:
             return None
+        return bool(self.value(option))
+
+    def sensed(self, name: str) -> bool | None:
+        """As :meth:`sense`; None also where it does not answer now."""
         try:
-            return bool(self.value(option))
+            return self.sense(name)
         except ScannerError:
             return None
 

@@ -1,7 +1,7 @@
-"""Serial numbers of SANE devices: SANE itself has no place for them (SANE standard 1.06, 4.2.8).
+"""What the kernel knows of USB scanners: SANE has no place for a serial number (SANE standard 1.06, 4.2.8).
 
-Some backends have an option that tells it. Where the name holds the device's place on the USB,
-the kernel knows it.
+Some backends have an option that tells it. Where the name holds the device's place on the USB, the kernel knows
+it, and whether the device is there at all.
 """
 
 from __future__ import annotations
@@ -19,14 +19,27 @@ OPTIONS: Final = ("serial-number", "serial")
 
 def usb_serial(name: str, devices: Path = USB_DEVICES) -> str:
     """The serial number of the USB device that the SANE ``name`` stands for, "" where there is none."""
+    folder = _folder(name, devices)
+    return _text(folder / "serial") if folder else ""
+
+
+def is_plugged_in(name: str, devices: Path = USB_DEVICES) -> bool | None:
+    """Whether the USB device that the SANE ``name`` stands for is there; None where the name holds no place."""
+    if _PLACE.search(name) is None or not devices.exists():
+        return None
+    return _folder(name, devices) is not None
+
+
+def _folder(name: str, devices: Path) -> Path | None:
+    """What the kernel tells of the device."""
     place = _PLACE.search(name)
     if place is None:
-        return ""
+        return None
     wanted = int(place[1]), int(place[2])
     for number in devices.glob("*/devnum"):
         if (_number(number.with_name("busnum")), _number(number)) == wanted:
-            return _text(number.with_name("serial"))
-    return ""
+            return number.parent
+    return None
 
 
 def _number(file: Path) -> int:

@@ -20,6 +20,7 @@ from dsm_device.hardware import (
     InputSource,
     OptionValue,
     ScanSettings,
+    Sensors,
     Size,
     SourceCapabilities,
 )
@@ -46,6 +47,7 @@ from .modes import Modes, read_modes
 from .multifeed import saw_multifeed, watch_for_multifeed
 from .options import Options
 from .resolution import Resolutions, read_resolutions
+from .sensors import PAPER, read_sensors
 from .serial import OPTIONS as SERIAL_OPTIONS
 from .sources import SourceChoice, source_choices
 
@@ -61,8 +63,6 @@ _USUAL_DPI = 300
 _SAME_RATIO = 0.01
 #: Raw options with these in their name let the backend choose the size, which then says nothing of resolution.
 _RESIZING = ("crop", "auto", "ald", "size")
-#: Sensors that say whether there is paper in the feeder.
-_PAPER_SENSORS = ("page-loaded", "adf-loaded", "doc-in-adf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,11 @@ class Setup:
 
     def has_paper(self) -> bool:
         """Whether a sensor says that there are sheets in the feeder; false where nobody can say."""
-        return any(self._options.sensed(name) for name in _PAPER_SENSORS)
+        return any(self._options.sensed(name) for name in PAPER)
+
+    def sensors(self, *, is_presence_known: bool) -> Sensors:
+        has_feeder = any(source.is_feeder for source in self._source_choices())
+        return read_sensors(self._options, has_feeder=has_feeder, is_presence_known=is_presence_known)
 
     def saw_multifeed(self) -> bool:
         """Whether a sensor says that two sheets were fed at once; false where nobody can say."""

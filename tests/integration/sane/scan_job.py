@@ -94,7 +94,7 @@ def run(job: dict, report: dict) -> None:
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
     given = job.get("delays", [])
-    driver = SaneDriver(Delays(*given, *[[0.01] * 3] * (4 - len(given))))
+    driver = SaneDriver(Delays(*given, *[[0.01] * 3] * (3 - len(given))))
     if "storm" in job:
         report["cancelled"] = cancel_storm(driver, job, scratch)
     for earlier in job.get("earlier", ()):

@@ -134,6 +134,6 @@ def test_who_wants_to_go_on_goes_on(scan_sim: ScanSim) -> None:
 @pytest.mark.parametrize("late", [False, True])
 def test_no_sheet_is_left_in_a_feeder_that_is_asked_too_soon(scan_sim: ScanSim, late: bool) -> None:
     quirks = {"hasty_start_s": 0.1, "no_docs_late": late}
-    scanned = scan_sim(quirks, sheets=4, source="ADF", delays=[[], [], [], [0.01, 0.1, 0.5]])
+    scanned = scan_sim(quirks, sheets=4, source="ADF", delays=[[], [], [0.01, 0.1, 0.5]])
     assert scanned.error is None, scanned.message
     assert len(scanned.pages) == 4
