@@ -158,14 +158,12 @@ class Sensors:
     """What a scanner's sensors say while nothing is scanned; None where there is none, or it does not answer.
 
     ``page_loaded``: there is paper in the feeder. ``cover_open``: a cover of the feeder or of the glass is open.
-    ``double_feed``: the last feed took two sheets. ``is_presence_known``: a reading fails once the scanner has
-    been unplugged or switched off, also where it has no sensors.
+    ``double_feed``: the last feed took two sheets.
     """
 
     page_loaded: bool | None = None
     cover_open: bool | None = None
     double_feed: bool | None = None
-    is_presence_known: bool = False
 
     @property
     def is_blind(self) -> bool:

@@ -9,13 +9,14 @@ see what was plugged in meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Self
 
+from dsm_device.acquisition.patience import OPENING, Patience
 from dsm_device.acquisition.process import Acquisition, Limits, PageReport
 from dsm_device.errors import (
     Cancelled,
@@ -26,7 +27,7 @@ from dsm_device.errors import (
     ScannerNoDocuments,
     ScannerNotFound,
 )
-from dsm_device.hardware import Capabilities, OptionValue, ScannerInfo, ScanSettings
+from dsm_device.hardware import Capabilities, OptionValue, ScannerInfo, ScanSettings, Sensors
 from dsm_device.imaging.formats import PageSpec
 from dsm_device.spool import Spool
 
@@ -55,6 +56,9 @@ class _Worker:
     def __init__(self, choice: ScannerChoice, acquisition: Acquisition) -> None:
         self.acquisition = acquisition
         self.capabilities: Capabilities | None = None
+        self.patience = OPENING
+        #: Its backends may know only of what was plugged in when they were loaded.
+        self.is_stale = False
         self._choice = choice
         self._scratch: TemporaryDirectory[str] | None = None
 
@@ -62,7 +66,7 @@ class _Worker:
         if self._scratch is None:
             self._scratch = await asyncio.to_thread(_scratch, state_dir)
         self.capabilities = await self.acquisition.open(
-            self._choice.driver, device, self._choice.options, Path(self._scratch.name)
+            self._choice.driver, device, self._choice.options, Path(self._scratch.name), self.patience
         )
         return self.capabilities
 
@@ -172,7 +176,10 @@ class ScannerKeeper:
         self._worker: _Worker | None = None
         self._memory: ScannerMemory | None = None
         self._sleeping: asyncio.Task[None] | None = None
+        self._open_until = 0.0
         self._unlisted: set[str] = set()
+        #: Hears what the scanner can do whenever it has been opened.
+        self.on_opened: Callable[[Capabilities], None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -197,6 +204,40 @@ class ScannerKeeper:
                 yield lent
             finally:
                 await self._take_back(lent)
+
+    @property
+    def choice(self) -> ScannerChoice:
+        return self._choice
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was opened and has not been released, as far as is known."""
+        worker = self._worker
+        return worker is not None and worker.capabilities is not None and worker.acquisition.is_running
+
+    async def look(
+        self, patience: Patience | None = None, *, hold_s: float = 0, anew: bool = False
+    ) -> Sensors | None:
+        """What the sensors say; None while a job has the scanner.
+
+        A scanner that is closed is opened for it where there is ``patience``, and is kept open for ``hold_s`` more
+        seconds; else None. ``anew``: it is opened by a process that finds what was plugged in lately. A job that
+        comes meanwhile goes on with what has been opened. Raises ``ScannerError``.
+        """
+        if self._turn.locked() or not (self.is_open or patience):
+            return None
+        async with self._turn:
+            worker = self._worker if self.is_open else None
+            if worker is None:
+                worker = await self._opened_to_look(patience or OPENING, anew=anew)
+            try:
+                sensors = await worker.acquisition.sensors()
+            except BaseException:
+                await self._end()
+                raise
+            if patience:
+                self._stay_open(hold_s)
+            return sensors
 
     async def aclose(self) -> None:
         """Release the scanner and end its process, after the job that has it."""
@@ -223,11 +264,31 @@ class ScannerKeeper:
     async def _opened(self) -> _Worker:
         worker = await self._started()
         if worker.capabilities is None:
+            if worker.is_stale:
+                await self._end()
+                worker = await self._started()
+            worker.patience = OPENING
             try:
                 await self._open(worker)
             except BaseException:
                 await self._end()
                 raise
+        return worker
+
+    async def _opened_to_look(self, patience: Patience, *, anew: bool) -> _Worker:
+        """As :meth:`_opened`, but the process stays for the next look where there is nothing to be opened."""
+        if anew and self._worker is not None and self._worker.is_stale:
+            await self._end()
+        worker = await self._started()
+        worker.patience, worker.is_stale = patience, True
+        try:
+            await self._open(worker)
+        except BaseException as error:
+            # One that has opened another scanner, or hangs in opening, is not kept.
+            if worker.capabilities is not None or not isinstance(error, ScannerError):
+                await self._end()
+            raise
+        worker.is_stale = False
         return worker
 
     async def _end(self) -> None:
@@ -247,21 +308,32 @@ class ScannerKeeper:
             if self._warm_s <= 0:
                 await self._end()
             else:
-                self._sleeping = asyncio.create_task(self._sleep())
+                self._stay_open(self._warm_s)
         except (ScannerError, Cancelled, TimeoutError):
             await self._end()
         except BaseException:
             await self._end()
             raise
 
+    def _stay_open(self, for_s: float) -> None:
+        """The scanner may not sleep before that time is over, nor before a longer one that was given before."""
+        self._open_until = max(self._open_until, asyncio.get_running_loop().time() + for_s)
+        if self._sleeping is None:
+            self._sleeping = asyncio.create_task(self._sleep())
+
     async def _sleep(self) -> None:
-        await asyncio.sleep(self._warm_s)
-        async with self._turn:
-            self._sleeping = None
-            await self._end()
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._open_until - loop.time())
+            async with self._turn:
+                if loop.time() >= self._open_until:
+                    self._sleeping = None
+                    await self._end()
+                    return
 
     def _stay_awake(self) -> None:
         """The caller's turn it is: whoever waits for it to put the scanner to sleep has come too late."""
+        self._open_until = 0.0
         if self._sleeping is not None:
             self._sleeping.cancel()
             self._sleeping = None
@@ -286,6 +358,8 @@ class ScannerKeeper:
         info = found.scanner
         if known is None or info.vendor or info.model or not known.may_be(info):
             await self._remember(info)
+        if self.on_opened is not None:
+            self.on_opened(found)
 
     async def _at_name(self, worker: _Worker, known: Remembered | None) -> Capabilities:
         """Raises ``ScannerNotFound`` where another scanner has the name now."""

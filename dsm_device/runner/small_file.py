@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Final, Generic, TypeVar
 
 import msgspec
+
+from dsm_device.durable import replace_file
 
 #: No file of ours comes near.
 MAX_OCTETS: Final = 1 << 20
@@ -44,7 +44,7 @@ class SmallFile(Generic[T]):
         if self._path is None:
             return
         try:
-            _replace(self._path, msgspec.json.format(msgspec.json.encode(content), indent=1))
+            replace_file(self._path, msgspec.json.format(msgspec.json.encode(content), indent=1))
         except OSError as error:
             _log.warning("%s cannot be written: %s", self._path, error)
 
@@ -59,22 +59,3 @@ def _octets(path: Path) -> bytes:
     if len(octets) > MAX_OCTETS:
         raise ValueError(f"it has more than {MAX_OCTETS:,} octets")
     return octets
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Temporary files are made with mode 0600."""
-    with NamedTemporaryFile(prefix=f".{path.name}-", dir=path.parent, delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(file.name).unlink()
-            raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -8,7 +8,6 @@ is written, and synced, before anything of it is told, and a second copy stands 
 from __future__ import annotations
 
 import logging
-import os
 import re
 import time
 import uuid
@@ -19,6 +18,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from dsm_device.durable import replace_file
 from dsm_device.errors import SpoolError
 from dsm_device.wire.announcing import AppSequence
 
@@ -121,7 +121,7 @@ class Identity:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name in _FILES:
-                _write_synced(self._folder / name, data)
+                replace_file(self._folder / name, data)
         except OSError as error:
             raise SpoolError(
                 f"the device's identity cannot be kept in {self._folder}: {error.strerror or error}",
@@ -169,19 +169,3 @@ def _decoded(content: str | None) -> _Record | None:
         return msgspec.json.decode(content or "", type=_Record)
     except (msgspec.DecodeError, ValueError):
         return None
-
-
-def _write_synced(target: Path, content: bytes) -> None:
-    """Replace ``target``, atomically and synced."""
-    temporary = target.with_name(target.name + ".part")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from dsm_device.durable import replace_file
 from dsm_device.errors import SpoolError
 from dsm_device.job.model import Job, decode, encode
-from dsm_device.spool.files import sync_folder, translated, write_synced
+from dsm_device.spool.files import sync_folder, translated
 
 #: The first version named them by the job's identifier alone.
 _NUMBERED = re.compile(r"(\d{10})-")
@@ -33,7 +34,7 @@ class History:
         with translated(target, "cannot be written"):
             self._root.mkdir(mode=0o700, exist_ok=True)
             sync_folder(self._root.parent)
-            write_synced(target, encode(job))
+            replace_file(target, encode(job))
             for path in self._paths()[: -self._keep]:
                 path.unlink(missing_ok=True)
 

@@ -21,9 +21,10 @@ from typing import Any, Final
 
 import msgspec
 
+from dsm_device.durable import replace_file, write_at
 from dsm_device.errors import SpoolError
 from dsm_device.job.model import Job, decode
-from dsm_device.spool.files import translated, write_at, write_synced
+from dsm_device.spool.files import translated
 
 LOG: Final = "job.log"
 OLD_RECORD: Final = "job.json"
@@ -52,7 +53,7 @@ class JobLog:
         content = _line({"job": msgspec.to_builtins(job)})
         path = self.folder / LOG
         with translated(path, "cannot be written"):
-            write_synced(path, content)
+            replace_file(path, content)
         self._octets = len(content)
 
     def append(self, before: Job, after: Job) -> None:

@@ -10,8 +10,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from dsm_device.durable import private
 from dsm_device.job.model import LARGEST_NUMBER
-from dsm_device.spool.files import private, translated
+from dsm_device.spool.files import translated
 
 
 class JobNumbers:

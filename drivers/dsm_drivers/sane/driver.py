@@ -82,10 +82,9 @@ class SaneScanner:
 
     def sensors(self) -> Sensors:
         """As the port says."""
-        is_there = is_plugged_in(self._info.device)
-        if is_there is False:
+        if is_plugged_in(self._info.device) is False:
             raise ScannerNotFound(f"the scanner {self._info.device} has been unplugged or switched off")
-        return self._setup.sensors(is_presence_known=bool(is_there))
+        return self._setup.sensors()
 
     def pages(self, settings: ScanSettings) -> Generator[SanePage, None, None]:
         """As the port says. Ends a job that is under way; :meth:`cancel` counts from this call on."""

@@ -22,13 +22,12 @@ COVER: Final = ("cover-open", "adf-open")
 DOUBLE_FEED: Final = ("double-feed", "omr-df")
 
 
-def read_sensors(options: Options, *, has_feeder: bool, is_presence_known: bool) -> Sensors:
+def read_sensors(options: Options, *, has_feeder: bool) -> Sensors:
     """Raises ``ScannerIoError`` where the scanner does not answer at all."""
     return Sensors(
         page_loaded=_any(options, PAPER) if has_feeder else None,
         cover_open=_any(options, COVER),
         double_feed=_any(options, DOUBLE_FEED) if has_feeder else None,
-        is_presence_known=is_presence_known,
     )
 
 

@@ -146,9 +146,9 @@ class Setup:
         """Whether a sensor says that there are sheets in the feeder; false where nobody can say."""
         return any(self._options.sensed(name) for name in PAPER)
 
-    def sensors(self, *, is_presence_known: bool) -> Sensors:
+    def sensors(self) -> Sensors:
         has_feeder = any(source.is_feeder for source in self._source_choices())
-        return read_sensors(self._options, has_feeder=has_feeder, is_presence_known=is_presence_known)
+        return read_sensors(self._options, has_feeder=has_feeder)
 
     def saw_multifeed(self) -> bool:
         """Whether a sensor says that two sheets were fed at once; false where nobody can say."""
