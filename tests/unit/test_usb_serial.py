@@ -1,4 +1,4 @@
-"""Serial numbers of USB devices by their place in SANE's names."""
+"""What the kernel knows of USB devices by their place in SANE's names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dsm_drivers.sane.serial import usb_serial
+from dsm_drivers.sane.serial import is_plugged_in, usb_serial
 
 
 @pytest.fixture
@@ -40,3 +40,18 @@ def devices(tmp_path: Path) -> Path:
 )
 def test_the_kernel_knows_it_by_bus_and_number(devices: Path, name: str, serial: str):
     assert usb_serial(name, devices) == serial
+
+
+@pytest.mark.parametrize(
+    ("name", "is_there"),
+    [
+        ("epson2:libusb:001:004", True),
+        ("epson2:libusb:001:009", False),
+        ("epson2:libusb:003:004", False),
+        ("fujitsu:ScanSnap iX500:1234", None),
+        ("airscan:e0:Scanner", None),
+    ],
+)
+def test_the_kernel_knows_whether_it_is_there(devices: Path, name: str, is_there: bool | None):
+    assert is_plugged_in(name, devices) is is_there
+    assert is_plugged_in(name, devices / "no such folder") is None

@@ -32,6 +32,7 @@ class Scanned:
     message: str
     scratch: list[str]
     cancelled: int
+    sensors: list[dict[str, Any]]
     calls_at_error: list[str]
     peak_kib: int
     calls: list[str]

@@ -103,6 +103,8 @@ def run(job: dict, report: dict) -> None:
     if "cancel_after_s" in job:
         threading.Timer(job["cancel_after_s"], scanner.cancel).start()
     try:
+        if job.get("sensors"):
+            report["sensors"] = [asdict(scanner.sensors()) for _ in range(2)]
         if job.get("capabilities"):
             report["capabilities"] = asdict(scanner.capabilities())
         if "settings" in job:
@@ -127,6 +129,7 @@ def main() -> None:
         "scratch": [],
         "cancelled": 0,
         "calls_at_error": [],
+        "sensors": [],
         "error": None,
         "message": "",
     }

@@ -118,6 +118,38 @@ def test_a_cancel_ends_the_wait_for_the_feeder(scan_odd):
     assert len(scanned.pages) == 1
 
 
+# -------------------------------------------------------------------------------------------- sensors
+
+
+@pytest.mark.parametrize(
+    ("sensors", "page_loaded", "cover_open", "double_feed"),
+    [
+        ("other:1", None, None, None),
+        ("page-loaded:1|cover-open:0|double-feed:0", True, False, False),
+        ("page-loaded:0|cover-open:1|double-feed:1", False, True, True),
+        ("adf-loaded:1|adf-open:1|omr-df:1", True, True, True),
+        ("doc-in-adf:0", False, None, None),
+        ("cover-open:0|adf-open:1", None, True, None),
+    ],
+)
+def test_sensors_of_all_spellings(scan_odd, sensors, page_loaded, cover_open, double_feed):
+    scanned = scan_odd(f"{USUAL};sensors={sensors}", source="ADF", images=1, sensors=True)
+    assert scanned.error is None, scanned.message
+    found = {"page_loaded": page_loaded, "cover_open": cover_open, "double_feed": double_feed}
+    assert scanned.sensors == [found, found]
+
+
+def test_a_scanner_without_a_feeder_has_no_paper_in_it(scan_odd):
+    moods = "source=Flatbed;mode=Gray;resolution=75;width=215;height=297;sensors=page-loaded:0|cover-open:0"
+    scanned = scan_odd(moods, sensors=True)
+    assert scanned.sensors[0] == {"page_loaded": None, "cover_open": False, "double_feed": None}
+
+
+def test_what_can_be_set_is_no_sensor(scan_odd):
+    scanned = scan_odd(f"{USUAL};switches=page-loaded:1|cover-open:1", source="ADF", images=1, sensors=True)
+    assert set(scanned.sensors[0].values()) == {None}
+
+
 # ---------------------------------------------------------------------------------------------- sleep
 
 
