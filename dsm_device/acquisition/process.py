@@ -60,9 +60,9 @@ _R = TypeVar("_R", bound=Report)
 class Limits:
     """How long the driver may be silent, in seconds, before it counts as hung.
 
-    ``open_s`` is for one attempt: some scanners take half a minute to say that there is nobody. ``page_s`` is above
-    the driver's own patience with a busy (30 s) or a cold (60 s) scanner; there is no limit on a page or a job as a
-    whole. ``sense_s`` is for reading the sensors.
+    ``open_s`` is for one attempt: some scanners take half a minute to say that there is nobody. ``page_s`` is
+    above the driver's own patience with a busy (30 s) or a cold (60 s) scanner; there is no limit on a page or a
+    job as a whole. ``sense_s`` is for reading the sensors.
     """
 
     open_s: float = 60.0
