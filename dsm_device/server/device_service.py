@@ -7,6 +7,7 @@ WS-Scan client might ask, a job of its own above all, is refused: this device pu
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -54,6 +55,7 @@ MAX_DOCUMENTS: Final = 200
 #: By this everything is cut again and again until it fits.
 _SHORTER: Final = 0.75
 
+_log = logging.getLogger(__name__)
 _PULLING: Final = frozenset({"CreateScanJob", "RetrieveImage", "CancelJob"})
 
 V = TypeVar("V")
@@ -91,6 +93,7 @@ class DeviceService:
         self._probe_answer = probe_answer
         self._options = options
         self._judging = asyncio.Lock()
+        self._is_closed = False
         self._description = _Kept(description.render)
         self._configuration = _Kept(configuration.render)
         self._default_ticket: _Kept[ScanTicket] = _Kept(
@@ -104,17 +107,27 @@ class DeviceService:
         :class:`RequestFault`, whose ``message_id`` is set.
         """
         try:
-            self._check_addressee(request)
-            if request.action.startswith(f"{WSE}/"):
-                return await self._subscriptions.answer(request, endpoint, base_url, peer_host)
-            if request.action == GET:
-                return _answer(request, GET_RESPONSE, hosting.render(self._view.metadata(), base_url))
-            if request.action == PROBE:
-                return self._answer_probe(request, base_url)
-            return await self._answer_question(request)
+            return await self._answer(request, endpoint, base_url, peer_host)
         except RequestFault as refused:
             refused.message_id = request.message_id
             raise
+        except Exception as error:
+            _log.exception("%s could not be answered", request.action[:120])
+            raise RequestFault(faults.internal_error(), request.message_id) from error
+
+    def close(self) -> None:
+        """From now on questions are refused: the device is being stopped."""
+        self._is_closed = True
+
+    async def _answer(self, request: Request, endpoint: Endpoint, base_url: str, peer_host: str) -> bytes:
+        self._check_addressee(request)
+        if request.action.startswith(f"{WSE}/"):
+            return await self._subscriptions.answer(request, endpoint, base_url, peer_host)
+        if request.action == GET:
+            return _answer(request, GET_RESPONSE, hosting.render(self._view.metadata(), base_url))
+        if request.action == PROBE:
+            return self._answer_probe(request, base_url)
+        return await self._answer_question(request)
 
     def _check_addressee(self, request: Request) -> None:
         """Any URL is ours, since it led here; a urn:uuid that is not ours is another device."""
@@ -133,6 +146,8 @@ class DeviceService:
         if self._options.busy_for_pulling and namespace == WSCN and name in _PULLING:
             raise RequestFault(faults.not_accepting_jobs())
         question, manner = operations.read(request)
+        if self._is_closed:
+            raise RequestFault(faults.operation_failed())
         match question:
             case GetScannerElements():
                 render = self._scanner_elements(question, manner)

@@ -6,6 +6,7 @@ hosting, metadata. A known client fails where any of these elements lacks, so al
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -99,6 +100,11 @@ def render(metadata: HostMetadata, base_url: str) -> etree._Element:
     for service in metadata.services:
         _add_hosted(relationship, service, _types(service.types, prefixes), metadata.uuid, base_url)
     return root
+
+
+def digest(metadata: HostMetadata) -> str:
+    """What tells whether anything in ``metadata`` has changed, wherever the device is (MetadataVersion)."""
+    return hashlib.sha256(etree.tostring(render(metadata, ""))).hexdigest()
 
 
 def _prefixes(names: Sequence[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import get_args
 
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -131,6 +131,7 @@ def test_every_list_of_jobs_is_told(jobs: list[JobSummary], times_over: int) -> 
     assert bool(ids) == bool(jobs)
 
 
+@settings(max_examples=50)
 @given(tickets(), any_scanner, file_formats, job_statuses, st.lists(any_text, max_size=9), st.integers(1, 99))
 def test_every_job_is_told(
     ticket: ScanTicket,
@@ -159,6 +160,7 @@ class Judge(SampleView):
         return self.judge(ticket)
 
 
+@settings(max_examples=50)
 @given(tickets(broken=3), any_scanner, file_formats)
 def test_every_ticket_is_judged(ticket: ScanTicket, capabilities: Capabilities, formats: FileFormats) -> None:
     view = Judge()

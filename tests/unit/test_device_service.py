@@ -14,6 +14,7 @@ from dsm_device.server.device_service import DeviceOptions, DeviceService, Endpo
 from dsm_device.wire import names
 from dsm_device.wire.device.configuration import Configuration
 from dsm_device.wire.device.model import DeviceCondition, JobSummary, JobView, PastCondition, ScannerDescription
+from dsm_device.wire.hosting import digest
 from dsm_device.wire.names import DSD, GET, PROBE, SOAP, WSA, WSCN, WSCN_DRAFT, WSD, WSE, WXF
 from dsm_device.wire.service_request import (
     OutgoingFault,
@@ -224,10 +225,11 @@ def test_a_name_by_its_meaning(name: str, meant: str, valid: str) -> None:
     assert [each[1:] for each in told] == [(meant, valid)]
 
 
-def test_a_name_without_prefix_where_there_is_a_default_namespace() -> None:
-    declared = f'xmlns="{DSD}"'
+@pytest.mark.parametrize("default", [DSD, WSCN, "urn:x"])
+def test_a_name_without_prefix_where_there_is_a_default_namespace(default: str) -> None:
+    declared = f'xmlns="{default}"'
     told = answered(ask(elements("ScannerStatus", "Toner", declared=declared), f"{WSCN}/GetScannerElements"))
-    assert [each[1:] for each in told] == [(f"{W}ScannerStatus", "true"), (f"{D}Toner", "false")]
+    assert [each[1:] for each in told] == [(f"{W}ScannerStatus", "true"), (f"{{{default}}}Toner", "false")]
 
 
 @pytest.mark.parametrize("name", ["", "two words", "a:b:c", ":x", "w:", "1st", "x²", "<w:x/>", "a/b"])
@@ -327,6 +329,24 @@ def test_numbers_of_a_ticket_are_those_of_the_schema() -> None:
     assert answer.findtext(f".//{W}ImagesToTransfer") == "2147483647"
 
 
+@pytest.mark.parametrize(
+    ("path", "word", "told"),
+    [
+        ("Format", "acme-own", "acme-own"),
+        ("Format", "image/x;y", None),
+        ("ContentType", "acme:own", "acme:own"),
+        ("ContentType", "acme:own/x", None),
+        ("Rotation", "180", "180"),
+    ],
+)
+def test_words_of_a_ticket_are_those_of_the_schema(path: str, word: str, told: str | None) -> None:
+    ticket = replace(JOB.ticket, values={**JOB.ticket.values, path: word})
+    answer = ask(
+        job_elements("w:ScanTicket"), f"{DSD}/GetJobElements", SampleView(only_job=replace(JOB, ticket=ticket))
+    )
+    assert answer.findtext(f".//{W}{path}") == told
+
+
 # --------------------------------------------------------------------------------- scanner elements
 
 ALL_FOUR = elements("w:ScannerDescription", "w:ScannerConfiguration", "w:ScannerStatus", "w:DefaultScanTicket")
@@ -407,9 +427,9 @@ def test_long_lists_of_resolutions_keep_what_is_of_use() -> None:
     wide, high = ([int(each.text or "") for each in group] for group in side)
     assert len(wide) == len(high) == 32
     assert wide == sorted(wide)
-    assert {50, 1200, 601} & set(wide) == {50, 1200}
+    assert {50, 75, 1200, 601} & set(wide) == {50, 1200}, "the ends, and rather what is of use on both axes"
     assert {41, 9999} <= set(high)
-    assert set(wide) & set(high)
+    assert len(set(wide) & set(high)) == 30
 
 
 # -------------------------------------------------------------------------------- ValidateScanTicket
@@ -514,6 +534,32 @@ def test_probe_is_answered_with_the_url_of_the_device() -> None:
     assert root.findtext(f"s:Body/{{{WSD}}}ProbeMatches", namespaces=NAMES) == f"{BASE_URL}/{METADATA.uuid}"
     fault = refused(f'<p:Probe xmlns:p="{WSD}" strange="1"/>', PROBE)
     assert (fault.subcode, fault.action) == ((WSD, "MatchingRuleNotSupported"), f"{WSD}/fault")
+
+
+def test_whatever_fails_is_a_lasting_failure(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(SampleView):
+        def active_jobs(self) -> Sequence[JobSummary]:
+            raise RuntimeError("the list is lost")
+
+    fault = refused("<w:GetActiveJobsRequest/>", f"{WSCN}/GetActiveJobs", Broken())
+    assert (fault.code, fault.subcode) == ("Receiver", (WSCN, "ServerErrorInternalError"))
+    assert "the list is lost" in caplog.text
+
+
+def test_questions_are_refused_while_the_device_is_stopped() -> None:
+    service = DeviceService(SampleView(), Subscriptions(), probe_answer)
+    service.close()
+    with pytest.raises(RequestFault) as caught:
+        asyncio.run(
+            service.answer(request("<w:GetActiveJobsRequest/>", f"{WSCN}/GetActiveJobs"), "scan", BASE_URL)
+        )
+    assert (caught.value.fault.code, caught.value.fault.subcode) == ("Receiver", (WSCN, "OperationFailed"))
+    assert asyncio.run(service.answer(request("", GET), "scan", BASE_URL))
+
+
+def test_digest_tells_changes_of_the_metadata() -> None:
+    changed = replace(METADATA, device=replace(METADATA.device, firmware_version="1.0.1"))
+    assert digest(METADATA) == digest(replace(METADATA)) != digest(changed)
 
 
 def test_eventing_is_handed_on() -> None:

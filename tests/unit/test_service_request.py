@@ -202,6 +202,7 @@ def test_what_must_be_understood_counts_before_what_lacks() -> None:
 )
 def test_fault_is_read_by_a_client_as_it_was_meant(fault: OutgoingFault) -> None:
     for _ in range(2):  # a fault may be kept and sent again
+        assert fault.detail is None or fault.detail.getparent() is None
         answer = parse_answer(render_fault(fault, "urn:uuid:2", "urn:uuid:1"), request_id="urn:uuid:1")
         assert (answer.action, answer.relates_to) == (fault.action, "urn:uuid:1")
         assert answer.fault is not None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Final
 
 from lxml import etree
 
@@ -12,7 +14,13 @@ from dsm_device.wire import final_parameters, ticket_writer
 from dsm_device.wire.device.elements import add, add_reasons, add_text, add_time, root
 from dsm_device.wire.device.model import JobStatus, JobSummary, JobView
 from dsm_device.wire.names import WSCN
+from dsm_device.wire.schema import Keyword, Value
 from dsm_device.wire.ticket import ScanTicket
+from dsm_device.wire.ticket_elements import LEAVES
+
+#: What vendors may add to a list of words (WS-Scan, extension of keywords), as tokens of XML.
+_VENDOR_WORD: Final = re.compile(r"\w+:[\w.-]+")
+_VENDOR_FORMAT: Final = re.compile(r"\w[\w:.-]*")
 
 
 def render_status(status: JobStatus, namespace: str = WSCN) -> etree._Element:
@@ -39,12 +47,21 @@ def add_summary(parent: etree._Element, summary: JobSummary) -> None:
 
 
 def render_ticket(ticket: ScanTicket, local: str = "ScanTicket") -> etree._Element:
-    """``ticket`` in the schema's numbers, which are 32 bit; the pages, and so tickets, know one that is larger."""
+    """``ticket`` within the schema, whose numbers are 32 bit and whose words of vendors have few signs: a number
+    that is larger by one, as the pages have it, is written smaller, a word with other signs is left out."""
     values = {
-        path: value if isinstance(value, str | bool) else min(value, ticket_writer.LARGEST_INT)
+        path: min(value, ticket_writer.LARGEST_INT) if type(value) is int else value
         for path, value in ticket.values.items()
+        if _is_writable(path, value)
     }
     return ticket_writer.render(replace(ticket, values=MappingProxyType(values)), WSCN, local)
+
+
+def _is_writable(path: str, value: Value) -> bool:
+    kind = LEAVES[path]
+    if not isinstance(kind, Keyword) or value in kind.names:
+        return True
+    return bool((_VENDOR_FORMAT if path == "Format" else _VENDOR_WORD).fullmatch(str(value)))
 
 
 def render_documents(job: JobView, newest: int) -> etree._Element:
