@@ -430,6 +430,12 @@ def test_long_lists_of_resolutions_keep_what_is_of_use() -> None:
     assert {50, 75, 1200, 601} & set(wide) == {50, 1200}, "the ends, and rather what is of use on both axes"
     assert {41, 9999} <= set(high)
     assert len(set(wide) & set(high)) == 30
+    square = replace(many, y_resolutions_dpi=many.x_resolutions_dpi)
+    answer = ask(
+        ALL_FOUR, f"{WSCN}/GetScannerElements", SampleView(configured=replace(CONFIGURATION, platen=square))
+    )
+    told = {int(each.text or "") for each in answer.iterfind(f".//{W}PlatenResolutions/{W}Widths/{W}Width")}
+    assert {75, 100, 150, 200, 240, 300, 400, 600, 1200} <= told
 
 
 # -------------------------------------------------------------------------------- ValidateScanTicket
