@@ -47,7 +47,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One push scan. ``instructions`` is psp:PostScanInstructions as read from the scan process, plus e-mail
     ``addresses`` that the user added; ``format`` is the wscn:Format of what is delivered; ``parameters`` is what
     became of each element of the ticket (WS-Scan, DocumentFinalParameters). ``number`` counts the jobs of this
-    device from 1 (WS-Scan, JobId); 0 is one that was given none."""
+    device from 1 (WS-Scan, JobId); 0 is one that was given none. ``ticket`` is wscn:ScanTicket as it was asked
+    for, "" where nobody kept it; ``acquired`` when the scanner had done its part, ``None`` before."""
 
     id: str
     process_id: str
@@ -59,6 +60,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     format: str
     created: datetime
     number: int = 0
+    ticket: str = ""
+    acquired: datetime | None = None
     state: JobState = JobState.ACQUIRING
     pages: tuple[SpooledPage, ...] = ()
     token: str = ""

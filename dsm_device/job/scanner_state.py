@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
 from dsm_device.errors import (
@@ -30,77 +29,17 @@ from dsm_device.errors import (
     ScannerWarmingUp,
 )
 from dsm_device.hardware import InputSource, Sensors
+from dsm_device.wire.device.model import (
+    Component,
+    ConditionName,
+    DeviceCondition,
+    PastCondition,
+    ScannerState,
+    Severity,
+    StateReason,
+)
 
 HISTORY: Final = 50
-
-
-class ScannerState(StrEnum):
-    """wscn:ScannerState."""
-
-    IDLE = "Idle"
-    PROCESSING = "Processing"
-    STOPPED = "Stopped"
-
-
-class StateReason(StrEnum):
-    """wscn:ScannerStateReason, those that this device gives, in the order in which it gives several."""
-
-    ATTENTION_REQUIRED = "AttentionRequired"
-    COVER_OPEN = "CoverOpen"
-    INTERNAL_STORAGE_FULL = "InternalStorageFull"
-    LAMP_WARMING = "LampWarming"
-    MEDIA_JAM = "MediaJam"
-    MULTIPLE_FEED_ERROR = "MultipleFeedError"
-    NONE = "None"
-    PAUSED = "Paused"
-
-
-class ConditionName(StrEnum):
-    """wscn:DeviceCondition/Name."""
-
-    COVER_OPEN = "CoverOpen"
-    INPUT_TRAY_EMPTY = "InputTrayEmpty"
-    INTERLOCK_OPEN = "InterlockOpen"
-    INTERNAL_STORAGE_FULL = "InternalStorageFull"
-    LAMP_WARMING = "LampWarming"
-    MEDIA_JAM = "MediaJam"
-    MULTIPLE_FEED_ERROR = "MultipleFeedError"
-
-
-class Component(StrEnum):
-    """wscn:DeviceCondition/Component."""
-
-    ADF = "ADF"
-    FILM = "Film"
-    MEDIA_PATH = "MediaPath"
-    PLATEN = "Platen"
-
-
-class Severity(StrEnum):
-    """wscn:DeviceCondition/Severity. Critical: the device cannot go on."""
-
-    INFORMATIONAL = "Informational"
-    WARNING = "Warning"
-    CRITICAL = "Critical"
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceCondition:
-    """Something that is the matter since ``time``; ``id`` is never given to another."""
-
-    id: int
-    time: datetime
-    name: ConditionName
-    component: Component
-    severity: Severity
-
-
-@dataclass(frozen=True, slots=True)
-class PastCondition:
-    """What was the matter until ``clear_time``."""
-
-    condition: DeviceCondition
-    clear_time: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from secrets import token_hex
 
@@ -16,6 +16,8 @@ from dsm_device.imaging.available import written_formats
 from dsm_device.job.habits import Habits
 from dsm_device.job.model import Job, new_job_id
 from dsm_device.job.plan import Plan, make_plan
+from dsm_device.wire import ticket_writer
+from dsm_device.wire.names import WSCN
 from dsm_device.wire.scan_process import ScanProcess, with_added_addresses
 from dsm_device.wire.ticket import ScanTicket
 from dsm_device.wire.ticket_overrides import with_overrides
@@ -52,7 +54,13 @@ class PreparedScan:
             format=plan.format,
             created=now,
             parameters=plan.outcomes,
+            ticket=etree.tostring(self._asked_for(), encoding="unicode"),
         )
+
+    def _asked_for(self) -> etree._Element:
+        """The ticket in this job's name, for a console that wants to know."""
+        ticket = replace(self.ticket, job_name=self.process.name, user_name=self.user.name)
+        return ticket_writer.render(ticket, WSCN)
 
 
 def prepare(order: ScanOrder, directory: Directory, habits: Habits) -> PreparedScan:

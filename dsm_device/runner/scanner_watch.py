@@ -19,7 +19,8 @@ from dsm_device.acquisition.patience import AT_ONCE, Patience
 from dsm_device.errors import DsmError
 from dsm_device.hardware import Capabilities, InputSource, Sensors
 from dsm_device.job.scanner_state import Change as StateChange
-from dsm_device.job.scanner_state import Component, ScannerBoard, ScannerSnapshot
+from dsm_device.job.scanner_state import ScannerBoard, ScannerSnapshot
+from dsm_device.wire.device.model import Component
 
 from . import capabilities_memory
 from .condition_ids import ConditionIds

@@ -44,7 +44,7 @@ JOB_ELEMENTS = sample("get-job-elements-request")
 times = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001 - naive as asked
 ids = st.integers(1, 2_147_483_647)
 namespaces = st.sampled_from([DSD, WSCN])
-reasons = st.lists(st.sampled_from(get_args(model.ScannerStateReason))).map(tuple)
+reasons = st.lists(st.sampled_from(list(model.StateReason))).map(tuple)
 job_reasons = st.lists(st.sampled_from(get_args(model.JobStateReason))).map(tuple)
 conditions = st.builds(
     DeviceCondition,
@@ -56,7 +56,7 @@ past_conditions = st.builds(PastCondition, conditions, times)
 statuses = st.builds(
     ScannerStatus,
     times,
-    st.sampled_from(get_args(model.ScannerState)),
+    st.sampled_from(list(model.ScannerState)),
     reasons,
     st.lists(conditions, max_size=9).map(tuple),
     st.integers(0, 80).flatmap(lambda count: past_conditions.map(lambda each: (each,) * count)),

@@ -198,7 +198,7 @@ def test_what_must_be_understood_counts_before_what_lacks() -> None:
         OutgoingFault("Receiver", ("urn:own", "Own"), "mine"),
         OutgoingFault("Sender", (names.WSDP, "FilterActionNotSupported"), "x", action=names.DEVICE_PROFILE_FAULT),
     ],
-    ids=str,
+    ids=range(8),
 )
 def test_fault_is_read_by_a_client_as_it_was_meant(fault: OutgoingFault) -> None:
     for _ in range(2):  # a fault may be kept and sent again

@@ -8,39 +8,68 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Literal
 
 from dsm_device.wire.final_parameters import Reported
 from dsm_device.wire.ticket import ScanTicket
 
-ScannerState = Literal["Idle", "Processing", "Stopped"]
-ScannerStateReason = Literal[
-    "AttentionRequired",
-    "Calibrating",
-    "CoverOpen",
-    "InterlockOpen",
-    "InternalStorageFull",
-    "LampError",
-    "LampWarming",
-    "MediaJam",
-    "MultipleFeedError",
-    "None",
-    "Paused",
-]
-ConditionName = Literal[
-    "Calibrating",
-    "CoverOpen",
-    "InputTrayEmpty",
-    "InterlockOpen",
-    "InternalStorageFull",
-    "LampError",
-    "LampWarming",
-    "MediaJam",
-    "MultipleFeedError",
-]
-Component = Literal["ADF", "Film", "MediaPath", "Platen"]
-#: No effect; may become critical; the scanner cannot go on.
-Severity = Literal["Informational", "Warning", "Critical"]
+
+class ScannerState(StrEnum):
+    """wscn:ScannerState."""
+
+    IDLE = "Idle"
+    PROCESSING = "Processing"
+    STOPPED = "Stopped"
+
+
+class StateReason(StrEnum):
+    """wscn:ScannerStateReason, in the order in which this device gives several."""
+
+    ATTENTION_REQUIRED = "AttentionRequired"
+    CALIBRATING = "Calibrating"
+    COVER_OPEN = "CoverOpen"
+    INTERLOCK_OPEN = "InterlockOpen"
+    INTERNAL_STORAGE_FULL = "InternalStorageFull"
+    LAMP_ERROR = "LampError"
+    LAMP_WARMING = "LampWarming"
+    MEDIA_JAM = "MediaJam"
+    MULTIPLE_FEED_ERROR = "MultipleFeedError"
+    NONE = "None"
+    PAUSED = "Paused"
+
+
+class ConditionName(StrEnum):
+    """wscn:DeviceCondition/Name."""
+
+    CALIBRATING = "Calibrating"
+    COVER_OPEN = "CoverOpen"
+    INPUT_TRAY_EMPTY = "InputTrayEmpty"
+    INTERLOCK_OPEN = "InterlockOpen"
+    INTERNAL_STORAGE_FULL = "InternalStorageFull"
+    LAMP_ERROR = "LampError"
+    LAMP_WARMING = "LampWarming"
+    MEDIA_JAM = "MediaJam"
+    MULTIPLE_FEED_ERROR = "MultipleFeedError"
+
+
+class Component(StrEnum):
+    """wscn:DeviceCondition/Component."""
+
+    ADF = "ADF"
+    FILM = "Film"
+    MEDIA_PATH = "MediaPath"
+    PLATEN = "Platen"
+
+
+class Severity(StrEnum):
+    """wscn:DeviceCondition/Severity: no effect; may become critical; the scanner cannot go on."""
+
+    INFORMATIONAL = "Informational"
+    WARNING = "Warning"
+    CRITICAL = "Critical"
+
+
 JobState = Literal[
     "Aborted", "Canceled", "Completed", "Creating", "Held", "Pending", "Processing", "Started", "Terminating"
 ]
@@ -97,7 +126,7 @@ class ScannerStatus:
 
     time: datetime
     state: ScannerState
-    reasons: tuple[ScannerStateReason, ...] = ()
+    reasons: tuple[StateReason, ...] = ()
     active: tuple[DeviceCondition, ...] = ()
     history: tuple[PastCondition, ...] = ()
 
