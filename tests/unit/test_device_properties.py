@@ -50,7 +50,7 @@ conditions = st.builds(
     DeviceCondition,
     ids,
     times,
-    *(st.sampled_from(get_args(words)) for words in (model.ConditionName, model.Component, model.Severity)),
+    *(st.sampled_from(list(words)) for words in (model.ConditionName, model.Component, model.Severity)),
 )
 past_conditions = st.builds(PastCondition, conditions, times)
 statuses = st.builds(
