@@ -13,6 +13,7 @@ import errno
 import logging
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Final
@@ -29,6 +30,7 @@ from dsm_device.server.tls import server_context
 
 _log = logging.getLogger(__name__)
 
+_NEVER_S: Final = 1_000_000
 #: How long answers under way may take when the server stops.
 _FAREWELL_S: Final = 1.0
 #: How long a connection that was closed may take to bring its last octets to the client.
@@ -86,8 +88,7 @@ class HttpServer:
             log_level="error",  # that somebody sends nonsense is no news to anybody
             access_log=False,
             h11_max_incomplete_event_size=options.head_octets,
-            # Whole seconds are all that it takes; the watch over the connection is exact.
-            timeout_keep_alive=int(max(1, options.idle_s)),
+            timeout_keep_alive=_NEVER_S,  # the watch over the connection does it, exactly
         )
         self.config.load()
         self._listening = listening
@@ -219,8 +220,8 @@ class _Connection(H11Protocol):
             self._expect_within(self._options.head_s)
         else:
             self._is_idle = True
-            self._place.idle(self._make_room)
-            self._expect_within(self._options.idle_s)
+            self._place.idle(self._close)
+            self._expect_within(self._options.idle_s, self._close)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words are not needed
         """For what is no HTTP, without a word: called where h11's error is being handled."""
@@ -253,17 +254,18 @@ class _Connection(H11Protocol):
     def _is_in_exchange(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _expect_within(self, limit_s: float) -> None:
+    def _expect_within(self, limit_s: float, otherwise: Callable[[], None] | None = None) -> None:
         if self._watch is not None:
             self._watch.cancel()
-        self._watch = self.loop.call_later(limit_s, self._cut)
+        self._watch = self.loop.call_later(limit_s, otherwise or self._cut)
 
     def _cut(self) -> None:
         """Not closed, which would wait for a client that does not read."""
         self._watch = None
         self.transport.abort()
 
-    def _make_room(self) -> None:
+    def _close(self) -> None:
+        """With what is still to be written, if the client takes it soon."""
         self.transport.close()
         self._expect_within(_LAST_OCTETS_S)
 

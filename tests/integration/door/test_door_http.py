@@ -11,7 +11,7 @@ import pytest
 
 from dsm_device.server.front_door import DoorOptions, Reply
 from dsm_device.server.http_server import HttpOptions
-from tests.integration.door.knocking import ANSWER, UUID, Answer, ask, connected, open_door, parse, request
+from tests.integration.door.knocking import ANSWER, UUID, Answer, ask, connected, open_door, parse, request, until
 
 pytestmark = pytest.mark.anyio
 
@@ -98,8 +98,11 @@ async def test_an_old_client() -> None:
 
 async def test_a_client_that_ends_what_it_sends_is_answered() -> None:
     async with open_door() as door, connected(door.port) as client:
+        door.service.held = asyncio.Event()
         await client.send(request())
         client.writer.write_eof()
+        await until(lambda: door.service.asked)
+        asyncio.get_running_loop().call_later(0.1, door.service.held.set)
         answer = parse(await client.rest())
         assert (answer.status, answer.body) == (200, ANSWER)
 

@@ -59,12 +59,20 @@ async def test_a_head_that_trickles() -> None:
 
 
 async def test_a_later_head_that_does_not_come() -> None:
-    async with open_door(BRIEF) as door, connected(door.port) as client:
-        for start in (b"", b"POST /scan HT"):
-            await client.send(request() + start)
-            assert (await client.answer()).status == 200
-            if start:
+    async with open_door(HttpOptions(head_s=0.3)) as door:
+        for first, later in ((request(), b"POST /scan HT"), (request() + b"POST /scan", b" ")):
+            async with connected(door.port) as client:
+                await client.send(first)
+                assert (await client.answer()).status == 200
+                await client.send(later)
                 assert await is_cut_off(client, within_s=0.3) == b""
+
+
+async def test_a_head_that_has_come_with_the_request_before_it_has_its_time_too() -> None:
+    async with open_door(HttpOptions(head_s=0.3)) as door, connected(door.port) as client:
+        await client.send(request() + b"POST /scan")
+        assert (await client.answer()).status == 200
+        assert await is_cut_off(client, within_s=0.3) == b""
 
 
 async def test_a_connection_that_does_nothing_is_closed() -> None:
@@ -171,6 +179,19 @@ async def test_who_does_nothing_makes_room() -> None:
         for client in clients[2:]:
             await client.send(request())
             assert (await client.answer()).status == 200
+
+
+async def test_who_has_a_second_request_under_way_stays() -> None:
+    async with open_door(HttpOptions(places=PlaceLimits(1, 1))) as door, connected(door.port) as client:
+        await client.send(request())
+        assert (await client.answer()).status == 200
+        door.service.held = asyncio.Event()
+        await client.send(request())
+        await until(lambda: len(door.service.asked) == 2)
+        async with connected(door.port) as another:
+            assert parse(await another.rest()).status == 503
+        door.service.held.set()
+        assert (await client.answer()).status == 200
 
 
 async def test_a_place_is_free_again_however_its_connection_ends() -> None:

@@ -12,9 +12,10 @@ from lxml import etree
 from dsm_device.server.device_service import DeviceService
 from dsm_device.server.door_ports import DoorPorts, PortOptions
 from dsm_device.server.front_door import About, FrontDoor
-from dsm_device.server.soap_endpoint import SoapEndpoint
+from dsm_device.server.soap_endpoint import SoapEndpoint, check_octets
 from dsm_device.wire.names import DSD, SOAP, WSA, WSE
 from dsm_device.wire.service_request import OutgoingFault
+from dsm_device.wire.xml import XmlError
 from tests.integration.door.knocking import UUID, Answer, ask, request
 from tests.unit.device_samples import SampleView, sample
 from tests.unit.test_device_service import Subscriptions, probe_answer
@@ -203,6 +204,13 @@ async def test_hostile_xml_is_refused_at_once_and_without_a_word(name: str) -> N
     answer = await said(HOSTILE[name].encode())
     assert (answer.status, answer.body) == (400, b"")
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE if "DOCTYPE" in HOSTILE[name]])
+def test_the_parser_never_sees_a_dtd(name: str) -> None:
+    for octets in (HOSTILE[name].encode(), HOSTILE[name].encode("utf-16")):
+        with pytest.raises(XmlError, match="DOCTYPE"):
+            check_octets(octets)
 
 
 @pytest.mark.parametrize(
