@@ -109,7 +109,7 @@ class HttpServer:
         ending = [each for each in (self._accepting, *self._arriving) if each is not None]
         await _cancelled(ending)
         self._listening.close()
-        connections = [each for each in self.state.connections if isinstance(each, _Connection)]
+        connections = [each for each in self.state.connections if isinstance(each, Connection)]
         for connection in connections:
             connection.shutdown()
         if self.state.tasks:
@@ -156,7 +156,7 @@ class HttpServer:
         ending_s = _LAST_OCTETS_S if self.tls else None
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: _Connection(self, place),
+                lambda: Connection(self, place),
                 connection,
                 ssl=self.tls,
                 ssl_handshake_timeout=limit_s,
@@ -172,7 +172,7 @@ class HttpServer:
             raise
 
 
-class _Connection(H11Protocol):
+class Connection(H11Protocol):
     """One connection, always with a time for what should happen next."""
 
     def __init__(self, server: HttpServer, place: Place) -> None:

@@ -58,6 +58,7 @@ from dsm_device.wire.service_request import (
 from dsm_device.wire.ticket import ScanTicket
 from dsm_device.wire.ticket_overrides import with_overrides
 from dsm_device.wire.xml import XmlError
+from tests.fuzz import door_targets
 
 SAMPLES = Path(__file__).parents[1] / "data" / "samples"
 #: Processor time for one input. A valid one takes a thousandth of it.
@@ -341,6 +342,8 @@ TARGETS: dict[str, Target] = {
     "job_log": Target(job_log.replay, (ValueError,), [_signed(_JOB_LOG)]),
     "job_log_lines": Target(lambda data: job_log.replay(_signed(data)), (ValueError,), [_JOB_LOG]),
     "page_file": Target(_page_file, (SpoolError,), [_tiff("<"), _tiff(">")]),
+    "console_request": Target(door_targets.ask_console, (), door_targets.REQUEST_SEEDS),
+    "http": Target(door_targets.speak_http, (), door_targets.HTTP_SEEDS),
     "acquisition_report": Target(messages.decode_report, (messages.ProtocolBreach,), _REPORTS),
 }
 
