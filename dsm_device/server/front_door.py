@@ -69,7 +69,7 @@ class SoapService(Protocol):
         """To the request ``data``.
 
         ``base_url`` is scheme and authority by which the client reached us, without a slash at the end;
-        ``peer_host`` the client's address, without zone.
+        ``peer_host`` the client's address, with its zone where it has one.
         """
 
 
@@ -166,10 +166,9 @@ class FrontDoor:
             raise _Refusal(408) from None
 
     async def _reply(self, body: bytes, scope: Message, path: str) -> Reply:
-        client = scope.get("client") or ("", 0)
         try:
             async with asyncio.timeout(self._options.answer_s):
-                return await self._service.answer(body, path, _base_url(scope), plain_host(client[0]))
+                return await self._service.answer(body, path, _base_url(scope), _peer_host(scope))
         except TimeoutError:
             _log.error("a request of %d octets could not be answered in time", len(body))
         except Exception:
@@ -219,6 +218,12 @@ def _base_url(scope: Message) -> str:
     address, port = scope.get("server") or ("localhost", 0)
     host = plain_host(address)
     return f"{scope['scheme']}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _peer_host(scope: Message) -> str:
+    """With its zone: a link-local address is no address without it."""
+    host, percent, zone = (scope.get("client") or ("", 0))[0].partition("%")
+    return plain_host(host) + percent + zone
 
 
 def _is_authority(text: str) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
 def address_of(host: str) -> Address | None:
@@ -27,6 +29,13 @@ def plain_host(host: str) -> str:
     return host if address is None else str(address)
 
 
+def _unmapped(network: Network) -> Network:
+    """IPv4 for a network of IPv4 addresses in IPv6 (RFC 4291, 2.5.5.2), as :func:`address_of` has them."""
+    if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
+        return ipaddress.IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
+    return network
+
+
 @dataclass(frozen=True, slots=True)
 class Networks:
     """Without ``ranges`` everybody is allowed."""
@@ -36,7 +45,7 @@ class Networks:
     @classmethod
     def of(cls, texts: Iterable[str]) -> Self:
         """From "192.0.2.0/24", "2001:db8::/32" or single addresses. Raises ValueError."""
-        return cls(tuple(ipaddress.ip_network(text) for text in texts))
+        return cls(tuple(_unmapped(ipaddress.ip_network(text)) for text in texts))
 
     def allow(self, host: str) -> bool:
         """Whether the address ``host`` may come."""

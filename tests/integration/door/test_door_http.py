@@ -9,9 +9,21 @@ import time
 import httpx
 import pytest
 
-from dsm_device.server.front_door import DoorOptions, Reply
+from dsm_device.server.asgi import Message
+from dsm_device.server.front_door import About, DoorOptions, FrontDoor, Reply
 from dsm_device.server.http_server import HttpOptions
-from tests.integration.door.knocking import ANSWER, UUID, Answer, ask, connected, open_door, parse, request, until
+from tests.integration.door.knocking import (
+    ANSWER,
+    UUID,
+    Answer,
+    Service,
+    ask,
+    connected,
+    open_door,
+    parse,
+    request,
+    until,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -51,6 +63,23 @@ async def test_what_the_service_is_told() -> None:
         *[(b"<a/>", "/scan", f"http://[::1]:{door.port or door.sink.port}", "::1")] * 7,
         (b"<a/>", "/scan", f"http://127.0.0.1:{door.sink.port}", "127.0.0.1"),
     ]
+
+
+async def test_a_link_local_client_keeps_its_zone_and_urls_do_without() -> None:
+    service = Service()
+    door = FrontDoor(service, None, lambda: About("", ""))
+    scope = {
+        "type": "http", "method": "POST", "path": "/scan", "headers": [(b"content-type", b"text/xml")],
+        "scheme": "http", "client": ("fe80::0001%eth0", 1), "server": ("fe80::2%eth0", 5357),
+    }  # fmt: skip
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None: ...
+
+    await door(scope, receive, send)
+    assert service.asked == [(b"", "/scan", "http://[fe80::2]:5357", "fe80::1%eth0")]
 
 
 @pytest.mark.parametrize(
