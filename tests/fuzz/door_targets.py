@@ -201,6 +201,7 @@ HTTP_SEEDS: Final = [
     _HEAD + b"Content-Length: 4\r\n\r\n<a/>",
     _HEAD + b"Content-Length: 4\r\n\r\n<a/>" + _HEAD + b"Content-Length: 4\r\n\r\n<b/>",
     _HEAD + b"Transfer-Encoding: chunked\r\n\r\n2;x=y\r\n<a\r\n2\r\n/>\r\n0\r\nTrailer: x\r\n\r\n",
+    _HEAD.replace(b"/scan", b"/x") + b"Transfer-Encoding: chunked\r\n\r\n" + b"2\r\n<a\r\n" * 30 + b"0\r\n\r\n",
     _HEAD + b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: 4\r\n\r\n<a/>",
     b"GET / HTTP/1.1\r\nHost: x\r\n\r\nHEAD / HTTP/1.0\r\n\r\n",
     b"POST http://x/dsm/events/y HTTP/1.1\r\nHost: [::1]:5357\r\nContent-Length: 0\r\nUpgrade: h2c\r\n\r\n",

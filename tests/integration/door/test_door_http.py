@@ -327,6 +327,17 @@ async def test_heads_that_are_too_large(octets: bytes) -> None:
     await refused(octets, 431)
 
 
+async def test_nonsense_after_a_refusal_ends_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+    async with open_door() as door, connected(door.port) as client:
+        await client.send(request(b"2\r\n<a\r\n", "/x", **CHUNKED))
+        assert (await client.answer()).status == 404
+        await client.send(b"nonsense\r\n")
+        began = time.monotonic()
+        assert await client.rest() == b""
+        assert time.monotonic() - began < 0.5
+    assert [each.levelname for each in caplog.records if each.levelname != "WARNING"] == []
+
+
 async def test_a_length_that_is_too_small_is_another_request_that_is_none() -> None:
     async with open_door() as door, connected(door.port) as client:
         await client.send(request(b"<a/>trailing\r\n\r\n", content_length="4"))
