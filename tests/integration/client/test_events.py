@@ -21,6 +21,8 @@ from dsm_device.runner.event_board import EventBoard
 from dsm_device.runner.outcome_words import Verdict, verdict
 from dsm_device.runner.server_events import ServerEvents
 from dsm_device.server import EventSink, SinkOptions
+from dsm_device.server.door_ports import DoorPorts, PortOptions
+from dsm_device.server.front_door import About, FrontDoor, Reply
 from dsm_device.wire.eventing import SubscriptionEnd
 from dsm_device.wire.processing import JobStatus
 from dsm_sim.certificates import Authority
@@ -88,10 +90,11 @@ async def device_at(
     sink_options: SinkOptions = LOOPBACK,
     options: SubscriptionOptions = HASTY,
     address: str = "",
+    sink: EventSink | None = None,
 ) -> AsyncIterator[Device]:
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(ScanServer(f"localhost:{server.port}", ServerOptions(), context))
-        sink = EventSink(sink_options)
+        sink = sink or EventSink(sink_options)
         stack.push_async_callback(sink.aclose)
         board = EventBoard()
         # "localhost" may be ::1 first, where the sink of a test does not listen.
@@ -304,6 +307,34 @@ async def test_over_https_where_the_sink_has_a_certificate(
             await device.outcome(await device.run_job(page))
         (subscription,) = server.report().subscriptions
         assert subscription.notify_to.startswith("https://localhost:")
+
+
+async def test_through_the_door_of_the_console_as_well(
+    tmp_path: Path, page: Path, authority: Authority, trusting: ssl.SSLContext
+) -> None:
+    """The sink has no port of its own then."""
+    sink = EventSink()
+    door = FrontDoor(Nobody(), sink, lambda: About("Front desk", "DSM"))
+    async with DoorPorts(door, PortOptions("127.0.0.1", 0, 0)) as ports:
+        sink.served_at("http", ports.http_port)
+        with server_with(authority, tmp_path) as server:
+            async with device_at(server, trusting, sink=sink) as device:
+                assert await device.events.subscribe()
+                _, last = await device.outcome(await device.run_job(page))
+                assert verdict(last) is Verdict.SUCCESS
+            (subscription,) = server.report().subscriptions
+        assert subscription.notify_to.startswith(f"http://127.0.0.1:{ports.http_port}/")
+        assert subscription.failed == 0
+
+
+class Nobody:
+    """No service of SOAP."""
+
+    def serves(self, path: str) -> bool:
+        return False
+
+    async def answer(self, data: bytes, path: str, base_url: str, peer_host: str) -> Reply:
+        raise AssertionError(path)
 
 
 async def test_the_address_is_the_one_that_faces_the_server(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import socket
 import time
 from contextlib import AsyncExitStack
@@ -16,7 +17,7 @@ from dsm_device.server.front_door import DoorOptions
 from dsm_device.server.http_server import HttpOptions
 from dsm_device.server.networks import Networks
 from dsm_device.server.places import PlaceLimits
-from tests.integration.door.knocking import Client, ask, connected, open_door, parse, request, until
+from tests.integration.door.knocking import PATIENCE_S, Client, ask, connected, open_door, parse, request, until
 
 pytestmark = pytest.mark.anyio
 
@@ -204,6 +205,23 @@ async def test_a_place_is_free_again_however_its_connection_ends() -> None:
                     await client.rest()
         await until(lambda: door.ports.connections == 0)
         assert (await ask(door.port, request())).status == 200
+
+
+async def test_without_file_descriptors_it_waits_for_some(caplog: pytest.LogCaptureFixture) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with open_door() as door:
+        with socket.socket() as waiting:
+            waiting.setblocking(False)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (waiting.fileno() + 1, hard))
+            try:
+                await asyncio.get_running_loop().sock_connect(waiting, ("127.0.0.1", door.port))
+                await until(lambda: "no connection can be taken" in caplog.text)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            waiting.send(request())
+            async with asyncio.timeout(PATIENCE_S):
+                octets = await asyncio.get_running_loop().sock_recv(waiting, 1000)
+            assert parse(octets).status == 200
 
 
 # ----------------------------------------------------------------------------------------------- networks
