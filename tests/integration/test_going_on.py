@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -180,6 +181,17 @@ def test_given_up_it_fails_and_the_pages_stay(tmp_path: Path) -> None:
     with pytest.raises(ScannerJammed):
         stack.scan(FEEDER, 5, AtTheScanner((nothing, Choice.GIVE_UP)))
     assert stack.pages == [1, 2]
+
+
+@pytest.mark.parametrize("choice", Choice)
+@pytest.mark.parametrize("k", range(2, 8))
+def test_whichever_page_fails_no_other_is_lost(tmp_path: Path, k: int, choice: Choice) -> None:
+    """Row R24 of the users' complaints: the failing page is scanned again, left out, or the job given up."""
+    stack = Stack(tmp_path, jam(k))
+    deed = (lambda: stack.put_in(7 - k + 1)) if choice is Choice.GO_ON else nothing
+    with pytest.raises(ScannerJammed) if choice is Choice.GIVE_UP else nullcontext():
+        stack.scan(FEEDER, 7, AtTheScanner((deed, choice)))
+    assert stack.pages == list(range(1, 8 if choice is Choice.GO_ON else k))
 
 
 def test_before_the_first_page_nobody_is_asked(tmp_path: Path) -> None:

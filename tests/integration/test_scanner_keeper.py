@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,10 +36,12 @@ class Desk:
         self.folder = folder
         self.scanner = SimulatedScanner(folder / "scanner", model)
         self.state = folder / "state"
+        #: In which all scanners are listed, where a test says so.
+        self.order: list[SimulatedScanner] = []
         Spool(self.state, 0).open()
 
     def environment(self, *others: SimulatedScanner) -> dict[str, str]:
-        return write_sane_config(self.folder / "sane.d", [self.scanner, *others])
+        return write_sane_config(self.folder / "sane.d", self.order or [self.scanner, *others])
 
     def run(
         self, work: Work, *others: SimulatedScanner, device: str = "dsmsim:001:004", warm_s: float = 60
@@ -138,6 +141,30 @@ def test_of_two_alike_the_one_with_its_serial_number_is_taken(desk: Desk) -> Non
     desk.scanner.plug("001:009")
     twin.plug("001:004")  # the very name that is configured
     desk.run(work, twin)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_it_is_the_same_one_whatever_the_list_and_the_addresses(desk: Desk, seed: int) -> None:
+    """Row R06 of the users' complaints, in parts: fifty orders, and its twin may be at the address that it had."""
+    chance = random.Random(seed)
+    twin = SimulatedScanner(desk.folder / "twin", ScannerModel(serial="SIM-000002"), "001:002")
+    other = SimulatedScanner(
+        desk.folder / "other", ScannerModel(model="Sim Flatbed", serial="SIM-000003"), "001:003"
+    )
+    scanners = [desk.scanner, twin, other]
+
+    async def work(keeper: ScannerKeeper) -> None:
+        assert await desk.job(keeper) == desk.scanner.device
+
+    desk.run(work, twin, other)
+    for _ in range(10):
+        addresses = [scanner.address for scanner in scanners]
+        chance.shuffle(addresses)
+        for scanner, address in zip(scanners, addresses, strict=True):
+            scanner.plug(address)
+        desk.order = chance.sample(scanners, 3)
+        desk.run(work)
+    assert [each.event for each in (*twin.log(), *other.log()) if each.event == "start"] == []
 
 
 def test_where_two_could_be_meant_both_are_named(desk: Desk) -> None:
