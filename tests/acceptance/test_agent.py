@@ -120,6 +120,31 @@ def test_a_job_whose_process_has_changed_meanwhile_goes_by_the_new_one(careful_d
         assert {path.name.startswith("Invoices") for path in job.files} == {True}
 
 
+def test_without_an_agent_it_goes_by_the_new_one_as_well(careful_desk: Desk):
+    desk = careful_desk
+    job = _spooled_while_away(desk)
+    desk.add_process("Demo", lambda text: text.replace(">Demo<", ">Invoices<"))
+    desk.server.start()
+    assert desk.run("jobs", "retry", str(job["id"])).code == 0
+    (done,) = desk.server.jobs
+    assert {path.name.startswith("Invoices") for path in done.files} == {True}
+
+
+def test_a_process_that_changes_while_it_is_scanned_is_taken_up(careful_desk: Desk):
+    desk = careful_desk
+    desk.configure(scan_server={"retry_first": 1, "retry_max": 2})
+    desk.server.stop()
+    with desk.start("--json", "scan", "--process", "Demo") as scan:
+        _shown_until(scan, "created")
+        desk.add_process("Demo", lambda text: text.replace(">Demo<", ">Invoices<"))
+        desk.server.start()
+        _, words = scan.communicate(timeout=LIMIT_S)
+    assert scan.returncode == 0, words
+    assert "its scan process has changed meanwhile" in words
+    (done,) = desk.server.jobs
+    assert {path.name.startswith("Invoices") for path in done.files} == {True}
+
+
 def test_a_job_whose_process_is_gone_waits_for_a_person(careful_desk: Desk):
     desk = careful_desk
     with agent(desk):
