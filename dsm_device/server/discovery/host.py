@@ -38,8 +38,9 @@ GROUP_IPV6: Final = "ff02::c"
 HELLO_DELAY_S: Final = 0.2
 #: Of an answer to a multicast. The profile allows 5 s, but a known client listens for 2.5 s in all.
 MATCH_DELAY_S: Final = 0.25
-#: Addresses are looked at this often though no change was told: what could not be had is tried again.
-RECHECK_S: Final = 30.0
+#: After a change, addresses are looked at again after the first of these times, twice as long after that, and so on
+#: up to the last, for ever: a network takes a moment to work, and what could not be had is tried again.
+RECHECK_S: Final = (1.0, 30.0)
 #: Changes come several at once.
 _SETTLE_S: Final = 0.05
 #: Datagrams that are looked at; while there are more, the kernel drops them, which costs nothing.
@@ -136,11 +137,15 @@ class DiscoveryHost:
     # ----------------------------------------------------------------------------------- its addresses
 
     async def _follow(self) -> None:
+        recheck_s = RECHECK_S[0]
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(RECHECK_S):
+            try:
+                async with asyncio.timeout(recheck_s):
                     await self._look_again.wait()
                 await asyncio.sleep(_SETTLE_S)
+                recheck_s = RECHECK_S[0]
+            except TimeoutError:
+                recheck_s = min(2 * recheck_s, RECHECK_S[1])
             self._look_again.clear()
             try:
                 await self._refresh()

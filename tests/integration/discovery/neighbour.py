@@ -102,6 +102,7 @@ class Neighbour:
             udp.bind((GROUPS[6], self._port, 0, self._index))
             udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group + struct.pack("@i", self._index))
         else:
+            udp.setsockopt(socket.IPPROTO_IP, 49, 0)  # IP_MULTICAST_ALL: on this interface only
             udp.bind((GROUPS[4], self._port))
             udp.setsockopt(
                 socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, struct.pack("@4s4si", group, b"", self._index)
