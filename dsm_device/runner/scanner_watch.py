@@ -164,6 +164,7 @@ class ScannerWatch:
             _log.debug("the scanner was looked at in vain: %s", error)
             if isinstance(error, DsmError):
                 self._tell(self._board.look_failed(error, self._clock()))
+            await self._get_ready()
             return
         if found is None:
             self._pace.was_in_use(_now())
@@ -181,6 +182,11 @@ class ScannerWatch:
             hold_s=0 if self._policy.is_shared else _HELD_POLLS * self._policy.poll_s,
             anew=is_lost and self._pace.takes_new_process(now),
         )
+
+    async def _get_ready(self) -> None:
+        """A process that was ended is replaced at once: it starts up until it is needed, by a job or a look."""
+        with suppress(DsmError):
+            await self._keeper.prepare()
 
     async def _pause(self) -> None:
         wait_s = None

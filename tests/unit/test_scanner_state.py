@@ -142,6 +142,13 @@ def test_sensors_come_and_go_and_what_they_do_not_say_stays():
     assert told(board.snapshot()) == ("Idle", "None", [])
 
 
+def test_what_has_gone_is_told_before_what_has_come_and_the_summary_last():
+    board = new_board()
+    board.sensed(Sensors(page_loaded=True, cover_open=True), NOW)
+    changes = board.sensed(Sensors(page_loaded=False, cover_open=False), NOW)
+    assert [type(each) for each in changes] == [ConditionCleared, ConditionReported, SummaryChanged]
+
+
 def test_where_the_cover_is_is_the_scanners_own():
     board = new_board()
     board.sensed(Sensors(cover_open=True), NOW, Component.PLATEN)
