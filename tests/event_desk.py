@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 from lxml import etree
 
+from dsm_device.server.device_service import Endpoint
 from dsm_device.server.event_source import EventOptions, EventSource
-from dsm_device.server.event_source_service import Endpoint, EventSourceService
+from dsm_device.server.event_source_service import EventSourceService
 from dsm_device.server.notifier import DeliveryOptions
 from dsm_device.server.sink_address import Resolve, SinkRule
 from dsm_device.server.subscriptions import Limits

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import urllib.parse
 import uuid
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -105,8 +106,9 @@ class EventSource:
         """
         try:
             self._subscriptions.check_pace(subscriber, self._now())
-            notify_to = await self._sink(wanted.notify_to, subscriber)
-            end_to = None if wanted.end_to is None else await self._sink(wanted.end_to, subscriber)
+            local = urllib.parse.urlsplit(base_url).hostname or ""
+            notify_to = await self._sink(wanted.notify_to, subscriber, local)
+            end_to = None if wanted.end_to is None else await self._sink(wanted.end_to, subscriber, local)
             new = self._add(wanted, subscriber, notify_to)
         except TooMany as error:
             _log.info("a subscription of %s is refused: %s", subscriber, error)
@@ -115,9 +117,9 @@ class EventSource:
         self._channels[new.id] = self._channel(new, namespace, manager_url, notify_to, end_to)
         return new, manager_url
 
-    async def _sink(self, reference: Reference, subscriber: str) -> _Sink:
+    async def _sink(self, reference: Reference, subscriber: str, local: str) -> _Sink:
         try:
-            return _Sink(reference, await self._rule.check(reference.address, subscriber))
+            return _Sink(reference, await self._rule.check(reference.address, subscriber, local))
         except NotAllowed as error:
             _log.info("a subscription of %s is refused: to %.200r, %s", subscriber, reference.address, error)
             raise Refused("Events are not sent to that address.") from error

@@ -10,10 +10,11 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final
 
 from lxml import etree
 
+from dsm_device.server.device_service import Endpoint
 from dsm_device.server.event_source import EventSource, Refused
 from dsm_device.server.subscriptions import Subscription
 from dsm_device.wire import event_source as wire
@@ -25,8 +26,6 @@ from dsm_device.wire.service_request import (
     action_not_supported,
     render_answer,
 )
-
-Endpoint = Literal["device", "scan", "dsd", "subscription"]
 
 #: The namespace of an event's first level, by the endpoint that was subscribed at.
 BODIES: Final[Mapping[Endpoint, str]] = MappingProxyType({"device": WSCN, "scan": WSCN, "dsd": DSD})

@@ -31,9 +31,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from dsm_device.server.networks import Address, Network, address_of
 from dsm_device.wire.discovery import MAX_URI_OCTETS
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 #: The addresses of a name, literally. Raises OSError.
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
@@ -89,8 +89,11 @@ class SinkRule:
         self._interfaces = interfaces
         self._resolve = resolve or _Resolver()
 
-    async def check(self, url: str, subscriber: str) -> SinkAddress:
-        """``subscriber`` is the address that the request came from. Raises :class:`NotAllowed`."""
+    async def check(self, url: str, subscriber: str, local: str = "") -> SinkAddress:
+        """``subscriber`` is the address that the request came from, ``local`` the one of ours that it came to.
+
+        Raises :class:`NotAllowed`.
+        """
         match = _URL.fullmatch(url) if len(url) <= MAX_URI_OCTETS else None
         if match is None:
             raise NotAllowed("it is no plain http or https URL")
@@ -101,11 +104,11 @@ class SinkRule:
         if match["v6"] and not _is_ipv6(match["v6"]):
             raise NotAllowed("it has no address in its brackets")
         host = f"[{match['v6']}]" if match["v6"] else match["name"]
-        address = self._choose(await self._addresses(match["v6"] or match["name"]), subscriber)
+        address = self._choose(await self._addresses(match["v6"] or match["name"]), subscriber, local)
         return SinkAddress(scheme, host, port, (match["path"] or "/") + (match["query"] or ""), address)
 
     async def _addresses(self, host: str) -> Sequence[str]:
-        if _plain(host) is not None:
+        if address_of(host) is not None:
             return (host,)
         try:
             async with asyncio.timeout(_LOOK_UP_S):
@@ -113,22 +116,21 @@ class SinkRule:
         except (OSError, UnicodeError) as error:  # TimeoutError is an OSError
             raise NotAllowed(f"its name has no address: {error}") from error
 
-    def _choose(self, addresses: Sequence[str], subscriber: str) -> str:
+    def _choose(self, addresses: Sequence[str], subscriber: str, local: str) -> str:
+        """The first of ``addresses`` that may be sent to, with its zone where it needs one."""
         interfaces = self._interfaces()
-        peer, zone = _plain(subscriber), subscriber.partition("%")[2]
+        peer = address_of(subscriber)
         problem = "its name has no address"
-        for each in addresses:
-            address = _plain(each)
+        for address in map(address_of, addresses):
             if address is None or peer is None:
                 continue
+            zone = ""
             problem = _objection(address, peer, interfaces)
             if not problem and address.version == 6 and address.is_link_local:
-                zone = zone or _only_zone(interfaces)
+                zone = subscriber.partition("%")[2] or _zone(interfaces, local)
                 problem = "" if zone else "it is a link-local address, and of which interface is not known"
-                if not problem:
-                    return f"{address}%{zone}"
             if not problem:
-                return str(address)
+                return f"{address}%{zone}" if zone else str(address)
         raise NotAllowed(problem)
 
 
@@ -142,7 +144,7 @@ def _objection(address: Address, peer: Address, interfaces: Sequence[Interface])
         return f"{address} is nobody's address"
     if address == peer:
         return ""
-    if any(address == _plain(str(each.ip)) for each in interfaces):
+    if any(address == address_of(str(each.ip)) for each in interfaces):
         return f"{address} is this device's own"
     ours = [each.network for each in interfaces if not each.is_loopback]
     if not any(peer in network for network in ours):
@@ -155,20 +157,9 @@ def _objection(address: Address, peer: Address, interfaces: Sequence[Interface])
     return ""
 
 
-def _is_whole_network(address: Address, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+def _is_whole_network(address: Address, network: Network) -> bool:
     ends = (network.network_address, network.broadcast_address)
     return network.version == 4 and network.prefixlen < 31 and address in ends
-
-
-def _plain(text: str) -> Address | None:
-    """Without zone; an address of IPv4 that stands in one of IPv6 as what it is. None for what is no address."""
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
 
 
 def _is_ipv6(text: str) -> bool:
@@ -179,10 +170,12 @@ def _is_ipv6(text: str) -> bool:
     return True
 
 
-def _only_zone(interfaces: Sequence[Interface]) -> str:
-    """The zone of link-local addresses where there is just one."""
-    zones = {each.scope_id for each in interfaces if isinstance(each, ipaddress.IPv6Interface) and each.scope_id}
-    return zones.pop() if len(zones) == 1 else ""
+def _zone(interfaces: Sequence[Interface], local: str) -> str:
+    """That of the interface which has the address ``local``, else the only one there is."""
+    scoped = [each for each in interfaces if isinstance(each, ipaddress.IPv6Interface) and each.scope_id]
+    here = {each.scope_id for each in scoped if address_of(str(each.ip)) == address_of(local)}
+    zones = here or {each.scope_id for each in scoped}
+    return next(iter(zones)) or "" if len(zones) == 1 else ""
 
 
 class _Resolver:

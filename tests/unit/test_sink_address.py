@@ -25,13 +25,14 @@ def check(
     subscriber: str = CONSOLE,
     names: dict[str, list[str]] | None = None,
     own: Sequence[Interface] = OWN,
+    local: str = "",
 ) -> SinkAddress:
     async def resolve(name: str) -> Sequence[str]:
         if names is None or name not in names:
             raise socket.gaierror("unknown")
         return names[name]
 
-    return asyncio.run(SinkRule(lambda: own, resolve).check(url, subscriber))
+    return asyncio.run(SinkRule(lambda: own, resolve).check(url, subscriber, local))
 
 
 @pytest.mark.parametrize(
@@ -162,6 +163,7 @@ def test_a_link_local_address_gets_the_zone_of_the_subscriber_or_the_only_one() 
     both = [*OWN, ipaddress.ip_interface("fe80::41%eth1/64")]
     with pytest.raises(NotAllowed, match="interface"):
         check("http://[fe80::9]:5357/", "fe80::9", own=both)
+    assert check("http://[fe80::9]:5357/", "fe80::9", own=both, local="fe80::41").address == "fe80::9%eth1"
 
 
 def test_a_name_is_looked_up_once_and_goes_to_the_address_that_was_allowed() -> None:
