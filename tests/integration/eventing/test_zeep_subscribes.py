@@ -7,9 +7,7 @@ is of another version of WS-Addressing: the headers are made, by zeep as well, f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +16,9 @@ import zeep
 from lxml import etree
 from zeep import xsd
 
-from dsm_device.wire.service_request import RequestFault, parse_request, render_fault
-from tests.event_desk import WSA, WSCN, WSDP, WSE, Desk, event_desk, status_event
-from tests.integration.eventing.sinks import GOOD, Sink, sink
+from tests.event_desk import WSA, WSCN, WSDP, WSE, status_event
+from tests.integration.eventing.sinks import GOOD, sink
+from tests.integration.eventing.whole_device import whole_device
 
 pytestmark = pytest.mark.anyio
 
@@ -34,34 +32,6 @@ def identified(identifier: str) -> etree._Element:
     block = etree.Element(f"{{{WSE}}}Identifier")
     block.text = identifier
     return block
-
-
-@asynccontextmanager
-async def serving(desk: Desk) -> AsyncIterator[str]:
-    """``desk`` behind just enough HTTP; the URL of its hosted service."""
-
-    async def talk(_made: Sink, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while not reader.at_eof():
-            try:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            except asyncio.IncompleteReadError:
-                return
-            length = next(
-                int(line[15:]) for line in head.split("\r\n") if line.lower().startswith("content-length:")
-            )
-            request = parse_request(await reader.readexactly(length))
-            endpoint = "subscription" if "/subscriptions/" in head.split(" ")[1] else "dsd"
-            base = f"http://{writer.get_extra_info('sockname')[0]}:{writer.get_extra_info('sockname')[1]}"
-            try:
-                answer, line = await desk.service.answer(request, endpoint, base, "127.0.0.1"), "200 OK"  # type: ignore[arg-type]
-            except RequestFault as refused:
-                answer, line = render_fault(refused.fault, "urn:uuid:1", refused.message_id), "500 Error"
-            kind = "Content-Type: application/soap+xml; charset=utf-8"
-            writer.write(f"HTTP/1.1 {line}\r\n{kind}\r\nContent-Length: {len(answer)}\r\n\r\n".encode() + answer)
-            await writer.drain()
-
-    async with sink(talk) as http:
-        yield http.url.removesuffix("/sink") + "/dsd"
 
 
 class Zeep:
@@ -100,7 +70,8 @@ class Zeep:
 
 
 async def test_a_foreign_client_subscribes_gets_its_events_renews_and_leaves() -> None:
-    async with event_desk() as desk, serving(desk) as url, sink(GOOD) as good:
+    async with whole_device() as device, sink(GOOD) as good:
+        url = f"{device.base_url}/dsd"
         foreign = Zeep(url)
         answer = await foreign.subscribe(good.url, "PT1H", f"{WSE}/DeliveryModes/Push")
         assert answer.Expires == timedelta(hours=1)
@@ -110,7 +81,7 @@ async def test_a_foreign_client_subscribes_gets_its_events_renews_and_leaves() -
         identifier = getattr(identifier, "text", identifier)
         assert manager.rpartition("/")[2] == identifier.removeprefix("urn:uuid:")
 
-        desk.source.publish(status_event())
+        device.source.publish(status_event())
         heard = await good.next()
         assert heard.action == f"{WSCN}/JobStatusEvent"
         assert heard.envelope.findtext(f"{{*}}Header/{{{WSE}}}Identifier") == "urn:uuid:an-event"
@@ -119,13 +90,17 @@ async def test_a_foreign_client_subscribes_gets_its_events_renews_and_leaves() -
         assert (await foreign.ask("Renew", manager, header, Expires="PT30M")) == timedelta(minutes=30)
         left = await foreign.ask("GetStatus", manager, header)
         assert timedelta(minutes=29) < left <= timedelta(minutes=30)
-        assert (await foreign.ask("Renew", url, header, Expires="2026-03-02T11:12:30Z")) == timedelta(hours=2)
+        until = (datetime.now(UTC) + timedelta(hours=2)).isoformat(timespec="seconds")
+        assert (
+            timedelta(minutes=119) < (await foreign.ask("Renew", url, header, Expires=until)) <= timedelta(hours=2)
+        )
         await foreign.ask("Unsubscribe", manager, header)
-        assert len(desk.source) == 0
+        assert len(device.source) == 0
 
 
 async def test_a_foreign_client_understands_the_faults() -> None:
-    async with event_desk() as desk, serving(desk) as url, sink(GOOD) as good:
+    async with whole_device() as device, sink(GOOD) as good:
+        url = f"{device.base_url}/dsd"
         foreign = Zeep(url)
         for asking, code in (
             (foreign.subscribe(good.url, "PT0S"), "InvalidExpirationTime"),
