@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dsm_device.acquisition.process import Acquisition
 from dsm_device.directory.files import FilesDirectory
 from dsm_device.directory.port import Directory, ProcessEntry, User
-from dsm_device.errors import ConfigurationError, ScannerError
+from dsm_device.errors import ConfigurationError, DsmError, ScannerError
 from dsm_device.hardware import InputSource, ScannerInfo, SourceCapabilities
 from dsm_device.job.habits import Habits
 from dsm_device.job.model import Job
@@ -41,6 +41,8 @@ from dsm_device.spool import Spool
 
 if TYPE_CHECKING:
     from dsm_device.client.scan_server import ScanServer
+    from dsm_device.console import Console
+    from dsm_device.runner.console_desk import Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,19 +191,43 @@ class Device:
             for job_id, error in spool.damaged():
                 tell(job_id, Warned(str(error)))
             self.directory()  # what is wrong with it is better known now than at the first scan
-            async with EventSink(self._sink_options()) as sink, AsyncExitStack() as exits:
+            sink = EventSink(self._sink_options())
+            async with AsyncExitStack() as exits:
+                if self._settings.scan_server.event_port:
+                    await exits.enter_async_context(sink)
                 keeper = ScannerKeeper(self._scanner_choice(), state_dir)
                 exits.push_async_callback(_within, KEEPER_LIMIT_S, keeper.aclose)
-                agent = Agent(_AgentParts(self, sink), spool, keeper, tell)
+                console = await exits.enter_async_context(self._console(keeper, spool, sink))
+                if console.notice:
+                    tell("", Warned(console.notice))
+                agent = Agent(_AgentParts(self, sink), spool, keeper, tell, console.desk)
                 until = asyncio.Event()
                 on_signals(until.set)
                 asyncio.get_running_loop().add_signal_handler(
-                    signal.SIGHUP, lambda: self._read_settings_again(agent, tell)
+                    signal.SIGHUP, lambda: self._read_settings_again(agent, console, tell)
                 )
                 async with ControlServer(agent, state_dir):
-                    await agent.run(until)
+                    await _all_until(until, agent.run, console.run)
 
-    def _read_settings_again(self, agent: Agent, tell: JobListener) -> None:
+    def _console(self, keeper: ScannerKeeper, spool: Spool, sink: EventSink) -> Console:
+        from dsm_device.console import Console  # noqa: PLC0415 - only the agent has one, and it takes its time
+
+        return Console(
+            self._settings.console,
+            self._label(),
+            self._settings.device.state_dir,
+            keeper=keeper,
+            spool=spool,
+            habits=self.habits,
+            sink=sink,
+        )
+
+    def _label(self) -> Label:
+        from dsm_device.runner.console_desk import Label  # noqa: PLC0415 - as the console
+
+        return Label(self._settings.device.name, self._settings.device.location)
+
+    def _read_settings_again(self, agent: Agent, console: Console, tell: JobListener) -> None:
         """Whatever the next job asks for is taken over; what stands on the old settings keeps them."""
         old = self._settings
         try:
@@ -209,20 +235,19 @@ class Device:
         except ConfigurationError as error:
             tell("", Warned(f"the settings stay as they were: {error}"))
             return
+        renamed = replace(old.device, name=new.device.name, location=new.device.location)
+        old = replace(old, device=renamed)  # what it is called stands on nothing
         kept = [name for name in SETTLED_SECTIONS if getattr(new, name) != getattr(old, name)]
         self._settings = replace(new, **{name: getattr(old, name) for name in kept})
         later = f"; [{'], ['.join(kept)}] only with the next start" if kept else ""
         tell("", Warned(f"the settings have been read again{later}"))
         agent.settings_changed()
+        console.desk.settings_changed(self._label())
 
-    def _sink_options(self, port: int | None = None) -> SinkOptions:
-        """Where events arrive: at the console's port, or at ``port`` on every address of this machine."""
-        console, own = self._settings.console, self._settings.scan_server.event_port
-        host = "" if port is not None or own else console.listen
-        usual = console.https_port if console.certificate else console.http_port
-        return SinkOptions(
-            host, (own or usual) if port is None else port, console.certificate, console.key or console.certificate
-        )
+    def _sink_options(self) -> SinkOptions:
+        """Where events arrive without the console's port: on every address of this machine."""
+        console = self._settings.console
+        return SinkOptions("", self._settings.scan_server.event_port, console.certificate, console.key)
 
     @asynccontextmanager
     async def events(self, server: ScanServer, sink: EventSink) -> AsyncIterator[EventSource | None]:
@@ -240,7 +265,7 @@ class Device:
     @asynccontextmanager
     async def _alone(self, server: ScanServer) -> AsyncIterator[EventSource | None]:
         """The same without an agent: the sink is there as long as the command, and starts when it is needed."""
-        sink = EventSink(self._sink_options(port=self._settings.scan_server.event_port))
+        sink = EventSink(self._sink_options())
         try:
             async with self.events(server, sink) as events:
                 yield events
@@ -342,6 +367,16 @@ class _AgentParts:
 
     def events(self, server: ScanServer) -> AbstractAsyncContextManager[EventSource | None]:
         return self.device.events(server, self.sink)
+
+
+async def _all_until(until: asyncio.Event, *running: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """All of them; each ends soon after the event. One that ends before it, by an error, ends the others."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for each in running:
+                group.create_task(each(until))
+    except* DsmError as errors:
+        raise errors.exceptions[0] from None
 
 
 async def _within(limit_s: float, leave: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -27,6 +27,7 @@ from .event_board import EventSource
 from .events import Event, JobCreated, Listener, Warned
 from .job_list import JobDescription, JobDetails, details, listed
 from .scan import PushScan
+from .scan_observer import ScanObserver
 from .scan_order import ScanOrder, fresh_instructions, prepare
 from .scanner_keeper import ScannerKeeper
 
@@ -72,8 +73,16 @@ class _ServerDesk:
 class Agent:
     """Implements :class:`~.service.Service` for as long as :meth:`run` runs."""
 
-    def __init__(self, parts: Parts, spool: Spool, keeper: ScannerKeeper, tell: JobListener) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        spool: Spool,
+        keeper: ScannerKeeper,
+        tell: JobListener,
+        observer: ScanObserver | None = None,
+    ) -> None:
         """``tell`` hears of everything, also of what nobody waits for."""
+        self._observer = observer
         self._parts = parts
         self._spool = spool
         self._keeper = keeper
@@ -167,6 +176,7 @@ class Agent:
             events=desk.events,
             patient=True,
             fresh_instructions=self._fresh_instructions,
+            observer=self._observer,
         )
         try:
             await scan.run(prepared)

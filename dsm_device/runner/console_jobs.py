@@ -97,9 +97,7 @@ class ConsoleJobs:
 
     def image(self, job_id: str) -> None:
         if seen := self._active.get(job_id):
-            self._change(
-                job_id, reasons=("JobScanning",), scans_completed=seen.status.scans_completed + 1
-            )
+            self._change(job_id, reasons=("JobScanning",), scans_completed=seen.status.scans_completed + 1)
 
     def waits(self, job_id: str) -> None:
         self._change(job_id, reasons=("ScannerStopped",))

@@ -8,7 +8,7 @@ does not slow the feeder, and the first page goes out while the second is being 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,11 +17,21 @@ from dsm_device.job.plan import Plan
 from dsm_device.job.states import JobEvent, JobState
 from dsm_device.spool import JobFolder, Spool
 
-from .attendant import Attendant
+from .attendant import Attendant, Choice
 from .delivery import CANCEL_LIMIT_S, Delivery, FreshInstructions, RetryPolicy, note_failure
 from .event_board import EventSource
-from .events import JobCreated, Listener, StateChanged, Warned
+from .events import (
+    Event,
+    JobCreated,
+    Listener,
+    PageArriving,
+    PageLeftOut,
+    PageSpooled,
+    StateChanged,
+    Warned,
+)
 from .intake import Intake
+from .scan_observer import ScanObserver
 from .scan_order import PreparedScan
 from .scanner_keeper import Lent, ScannerKeeper
 from .two_passes import TwoPasses
@@ -50,8 +60,10 @@ class PushScan:
         events: EventSource | None = None,
         patient: bool = False,
         fresh_instructions: FreshInstructions | None = None,
+        observer: ScanObserver | None = None,
     ) -> None:
         """``events``, ``patient`` and ``fresh_instructions`` as for :class:`~.delivery.Delivery`."""
+        self._observer = observer or ScanObserver()
         self._fresh_instructions = fresh_instructions
         self._events = events
         self._patient = patient
@@ -83,8 +95,7 @@ class PushScan:
         """
         await asyncio.to_thread(self._spool.check_room)
         async with AsyncExitStack() as scanner:
-            lent = await self._until_cancelled(scanner.enter_async_context(self._keeper.lend()))
-            self._lent = lent
+            lent = self._lent = await self._borrowed(scanner)
             plan = prepared.plan(lent.capabilities)
             folder = await asyncio.to_thread(self._spool.create, prepared.job(plan))
             self._listener(JobCreated(folder.job.id, folder.job.process_name, folder.job.parameters))
@@ -111,7 +122,7 @@ class PushScan:
         )
         delivering = asyncio.create_task(delivery.run())
         try:
-            await self._acquire(plan, folder, delivery, lent)
+            await self._acquire_watched(plan, folder, delivery, lent)
             self._lent = None
             # Beside the delivery: a driver may take its time.
             self._releasing = asyncio.create_task(scanner.aclose())
@@ -131,23 +142,40 @@ class PushScan:
 
     # ------------------------------------------------------------------------------------ acquisition
 
+    async def _borrowed(self, scanner: AsyncExitStack) -> Lent:
+        try:
+            return await self._until_cancelled(scanner.enter_async_context(self._keeper.lend()))
+        except ScannerError as error:
+            self._observer.refused(error)
+            raise
+
     def _stop_scanner(self) -> None:
         if self._lent is not None:
             self._lent.cancel()
 
+    async def _acquire_watched(self, plan: Plan, folder: JobFolder, delivery: Delivery, lent: Lent) -> None:
+        self._observer.began(folder.job, plan)
+        try:
+            await self._acquire(plan, folder, delivery, lent)
+        except BaseException as error:
+            self._observer.ended(folder.job.id, error)
+            raise
+        self._observer.ended(folder.job.id, None)
+
     async def _acquire(self, plan: Plan, folder: JobFolder, delivery: Delivery, lent: Lent) -> None:
-        self._listener(StateChanged("device", JobState.ACQUIRING))
+        watched = _Watched(self._observer, folder.job.id, self._listener, self._attendant)
+        watched.tell(StateChanged("device", JobState.ACQUIRING))
         intake = Intake(
             lent,
             folder,
             self._spool,
-            self._listener,
+            watched.tell,
             on_page=delivery.page_arrived,
-            attendant=self._attendant,
+            attendant=watched,
             until_cancelled=self._until_cancelled,
         )
         if plan.two_pass:
-            await TwoPasses(intake, self._attendant, self._listener, self._until_cancelled).run(plan)
+            await TwoPasses(intake, watched, self._listener, self._until_cancelled).run(plan)
         else:
             await intake.take(plan.settings, plan.sides)
         if not folder.job.pages:
@@ -156,7 +184,7 @@ class PushScan:
     async def _complete(self, folder: JobFolder, delivery: Delivery) -> None:
         """All pages are there: what is delivered of them is settled."""
         await self._review(folder)
-        await asyncio.to_thread(folder.apply, JobEvent.ALL_PAGES_IN)
+        await asyncio.to_thread(folder.all_pages_in)
         self._listener(StateChanged("device", JobState.SPOOLED))
         await delivery.all_arrived()
 
@@ -221,6 +249,36 @@ class PushScan:
                 await asyncio.to_thread(folder.apply, JobEvent.SCANNER_FAILED, str(error))
             if folder.job.kept:  # of nothing but blank pages the error itself says what to do
                 self._listener(Warned(_whereabouts(folder)))
+
+
+class _Watched:
+    """A listener and an attendant of whom the observer hears what matters to it."""
+
+    def __init__(self, observer: ScanObserver, job_id: str, listener: Listener, attendant: Attendant) -> None:
+        self._observer = observer
+        self._job_id = job_id
+        self._listener = listener
+        self._attendant = attendant
+
+    def tell(self, event: Event) -> None:
+        match event:
+            case PageArriving():
+                self._observer.arriving()
+            case PageSpooled() | PageLeftOut():
+                self._observer.image(self._job_id)
+            case _:
+                pass
+        self._listener(event)
+
+    async def obstacle(self, error: ScannerError, pages: int) -> Choice:
+        self._observer.waits(self._job_id, error)
+        return await self._attendant.obstacle(error, pages)
+
+    async def turn_stack(self, sheets: int) -> None:
+        await self._attendant.turn_stack(sheets)
+
+    async def keep_blank(self, pages: Sequence[int]) -> Collection[int]:
+        return await self._attendant.keep_blank(pages)
 
 
 async def _result(delivering: asyncio.Task[T]) -> T:

@@ -299,6 +299,11 @@ class JobFolder:
         """Write down what happened to the job. Raises ``ForbiddenTransition`` where it cannot happen to it."""
         self.update(lambda job: job.after(event, error))
 
+    def all_pages_in(self) -> None:
+        """Write down that the scanner has done its part, and when."""
+        now = datetime.now(UTC)
+        self.update(lambda job: msgspec.structs.replace(job.after(JobEvent.ALL_PAGES_IN), acquired=now))
+
     def note(self, event: JobEvent) -> None:
         """:meth:`apply` for what a job that is taken up again need not know: written with the next change."""
         with self._lock:

@@ -38,8 +38,8 @@ GROUP_IPV6: Final = "ff02::c"
 HELLO_DELAY_S: Final = 0.2
 #: Of an answer to a multicast. The profile allows 5 s, but a known client listens for 2.5 s in all.
 MATCH_DELAY_S: Final = 0.25
-#: After a change, addresses are looked at again after the first of these times, twice as long after that, and so on
-#: up to the last, for ever: a network takes a moment to work, and what could not be had is tried again.
+#: After a change, addresses are looked at again after the first of these times, twice as long after that, and so
+#: on up to the last, for ever: a network takes a moment to work, and what could not be had is tried again.
 RECHECK_S: Final = (1.0, 30.0)
 #: Changes come several at once.
 _SETTLE_S: Final = 0.05
