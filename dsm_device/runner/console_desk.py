@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from dsm_device import __version__
 from dsm_device.errors import ScannerError, SpoolError, TicketRefused
@@ -41,7 +42,9 @@ from .scan_observer import ScanObserver
 from .scanner_keeper import ScannerKeeper
 from .scanner_watch import CapabilitiesChanged, Change, ScannerWatch
 
-HOME_PAGE = "https://github.com/dsm-device/dsm-device"
+#: How long a scanner that was never seen may take to be opened and read.
+FIRST_LOOK_S: Final = 8.0
+HOME_PAGE: Final = "https://github.com/dsm-device/dsm-device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,8 @@ class ConsoleDesk(ScanObserver):
         self._watch = ScannerWatch(keeper, state_dir, self._changed, _now, is_watched=is_watched)
         self._jobs = ConsoleJobs(publish, _now)
         self._offer = _Offer()
+        self._is_known = asyncio.Event()
+        self._first_look_until = 0.0
         self._refreshing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._description = self._describe()
@@ -95,11 +100,14 @@ class ConsoleDesk(ScanObserver):
 
     async def prepare(self) -> None:
         """Read what is known from before. To be called once, before anybody asks."""
+        self._first_look_until = asyncio.get_running_loop().time() + FIRST_LOOK_S
         await self._refresh_offer()
         self._jobs.remember(await asyncio.to_thread(self._past_jobs))
 
     async def run(self) -> None:
         """Watch the scanner until this is cancelled, which is to be before the keeper is closed."""
+        if not self._is_known.is_set():
+            self._watch.note_interest()
         try:
             await self._watch.run()
         finally:
@@ -120,6 +128,13 @@ class ConsoleDesk(ScanObserver):
         self._watch.note_interest()
 
     # ------------------------------------------------------------------------------ what can be asked
+
+    async def ready(self) -> None:
+        """After a start with a scanner that this device has never seen, until it has been looked at."""
+        left_s = self._first_look_until - asyncio.get_running_loop().time()
+        if left_s > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_known.wait(), left_s)
 
     def metadata(self) -> HostMetadata:
         return self._metadata
@@ -211,6 +226,7 @@ class ConsoleDesk(ScanObserver):
                 return
             new = await asyncio.to_thread(_offer_of, capabilities, habits)
             old, self._offer = self._offer, _kept_where_equal(self._offer, new)
+            self._is_known.set()
         changed = ScannerElementsChangeEvent(
             configuration=None if new.configuration == old.configuration else new.configuration,
             default_ticket=None if new.default_ticket == old.default_ticket else new.default_ticket,

@@ -148,6 +148,8 @@ class DeviceService:
         question, manner = operations.read(request)
         if self._is_closed:
             raise RequestFault(faults.operation_failed())
+        if isinstance(question, GetScannerElements | ValidateScanTicket):
+            await self._view.ready()
         match question:
             case GetScannerElements():
                 render = self._scanner_elements(question, manner)

@@ -1,4 +1,5 @@
-"""What the console's endpoint needs to know, as it stands at this moment. Nothing here waits or reads anything.
+"""What the console's endpoint needs to know, as it stands at this moment. But for
+:meth:`~DeviceView.ready` nothing here waits or reads anything.
 
 The runner keeps the view current. Values that do not change are the same objects each time: what was rendered of
 them is kept by identity.
@@ -19,6 +20,10 @@ from dsm_device.wire.ticket import ScanTicket
 class DeviceView(Protocol):
     """None where something is not known yet, since the scanner has never been seen: the answer is then a fault
     that says "later" (``wscn:ServerErrorTemporaryError``)."""
+
+    async def ready(self) -> None:
+        """Waits for what is about to be known: the scanner is being looked at for the first time. Always returns."""
+        ...
 
     def metadata(self) -> HostMetadata:
         """Device, model and hosted services."""

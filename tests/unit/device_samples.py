@@ -193,6 +193,8 @@ class SampleView:
     only_job: JobView = JOB
     validated: list[ScanTicket] = field(default_factory=list)
 
+    async def ready(self) -> None: ...
+
     def metadata(self) -> HostMetadata:
         return self.host
 
