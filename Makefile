@@ -6,10 +6,13 @@ RUNS    ?= 200000
 CUTS    ?= 1000
 STEPS   ?= 1000000
 SEQUENCES ?= 500
+JOBS    ?= 1000
+REPLUGS ?= 100
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test check bench pictures scenarios fuzz test-cuts test-week test-faults format clean
+.PHONY: help setup setup-test demo test check bench pictures scenarios fuzz test-cuts test-week test-faults test-endurance \
+	format clean
 
 help:
 	@echo "make demo    scan ten pages from a simulated feeder to a simulated scan server (SCANNER=<SANE device>: a real one)"
@@ -21,6 +24,7 @@ help:
 	@echo "make test-cuts   CUTS=$(CUTS) power cuts in a ten-page scan; every second one forgets what was not synced"
 	@echo "make test-week   STEPS=$(STEPS) operations at faulty servers, on a clock that does not wait"
 	@echo "make test-faults   every fault of the scan server at every step, then SEQUENCES=$(SEQUENCES) random sequences"
+	@echo "make test-endurance   JOBS=$(JOBS) jobs, 500 pages in one, REPLUGS=$(REPLUGS) replugs: what a running agent holds; and how soon it scans"
 	@echo "make setup   only install what is needed · make format · make clean"
 
 setup:
@@ -61,6 +65,9 @@ test-week: setup-test
 
 test-faults: setup-test
 	@$(BIN)/python -m tests.faults --runs $(SEQUENCES)
+
+test-endurance: setup-test
+	@$(BIN)/python -m tests.endurance --jobs $(JOBS) --replugs $(REPLUGS)
 
 format: setup
 	@$(BIN)/ruff format --quiet .

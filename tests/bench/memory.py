@@ -14,6 +14,7 @@ from pathlib import Path
 from dsm_sim.scan_process import ScanProcess
 from dsm_sim.scanner import ScannerModel, Sheet, SimulatedScanner
 from dsm_sim.scanner import write_sane_config as write_simulated_config
+from tests.process_tree import Memory, family, memory_of
 
 from .desk import MIB, Desk, desk
 
@@ -59,31 +60,9 @@ class TreeMemory:
 
     def _watch(self) -> None:
         while not self._stop.wait(0.01):
-            sums = [memory for pid in _tree(self._pid) if (memory := _memory(pid))]
-            self.rss = max(self.rss, sum(rss for rss, _ in sums))
-            self.pss = max(self.pss, sum(pss for _, pss in sums))
-
-
-def _tree(root: int) -> list[int]:
-    found, queue = [], [root]
-    while queue:
-        pid = queue.pop()
-        found.append(pid)
-        try:
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                queue += map(int, (task / "children").read_text().split())
-        except OSError:
-            continue
-    return found
-
-
-def _memory(pid: int) -> tuple[int, int] | None:
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return None
-    values = {line.split()[0]: int(line.split()[1]) * 1024 for line in lines[1:]}
-    return values["Rss:"], values["Pss:"]
+            now = sum((memory for pid in family(self._pid) if (memory := memory_of(pid))), Memory())
+            self.rss = max(self.rss, now.rss)
+            self.pss = max(self.pss, now.pss)
 
 
 def _peak_mib(place: Desk, settings: Sequence[str]) -> tuple[float, float]:

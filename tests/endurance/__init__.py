@@ -1,0 +1,1 @@
+"""Whether a running agent stays as it is: over many jobs, many pages, many replugs; and how soon it scans."""
