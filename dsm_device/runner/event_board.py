@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -39,15 +39,18 @@ class EventSource(Protocol):
 
 @dataclass(slots=True)
 class _Notes:
-    """Of one job. ``touched`` is when anybody last wrote or asked, ``is_asked_for`` whether somebody ever did."""
+    """Of one job. ``touched`` is when anybody last wrote or asked, ``is_asked_for`` whether somebody ever did.
+
+    Small, since there is one for each job of the last half minute, of whatever device it is.
+    """
 
     touched: float
     is_asked_for: bool = False
-    waiters: int = 0
-    final: JobStatus | None = None
+    is_over: bool = False
     latest: JobStatus | None = None
-    waiting: deque[JobStatus] = field(default_factory=lambda: deque(maxlen=_STATUSES))
-    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    waiting: list[JobStatus] = field(default_factory=list)
+    #: Of whoever waits.
+    arrived: asyncio.Event | None = None
 
 
 class EventBoard:
@@ -76,35 +79,42 @@ class EventBoard:
         if len(status.job_token) > _TOKEN_LENGTH:
             return
         notes = self._notes_of(status.job_token)
-        if status == notes.latest or notes.final is not None:
+        if notes.is_over or status == notes.latest:
             return
         if status.is_final:
             # It says all: nobody needs what came before it, nor the same end in other words after it.
             notes.waiting.clear()
-            notes.final = status
+            notes.is_over = True
         notes.latest = status
         notes.waiting.append(status)
-        notes.arrived.set()
+        del notes.waiting[:-_STATUSES]
+        if notes.arrived is not None:
+            notes.arrived.set()
 
     async def next_status(self, token: str, wait_s: float) -> JobStatus | None:
         """As :meth:`EventSource.next_status`. One task at a time asks for a job."""
         notes = self._notes_of(token)
         notes.is_asked_for = True
-        notes.waiters += 1
+        if not notes.waiting:
+            await self._wait(notes, wait_s)
+        status = notes.waiting.pop(0) if notes.waiting else None
+        if notes.is_over and not notes.waiting:
+            # Kept for a moment only, and without the status, so that late repetitions are known as such.
+            notes.is_asked_for = False
+            notes.latest = None
+        return status
+
+    async def _wait(self, notes: _Notes, wait_s: float) -> None:
+        """Until something is put up, or so long."""
+        mine = notes.arrived = asyncio.Event()
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
-                    await notes.arrived.wait()
+                    await mine.wait()
         finally:
-            notes.waiters -= 1
+            if notes.arrived is mine:
+                notes.arrived = None
             notes.touched = self._clock()
-        status = notes.waiting.popleft() if notes.waiting else None
-        if not notes.waiting:
-            notes.arrived.clear()
-        if notes.final is not None and not notes.waiting:
-            # Kept for a moment only, so that late repetitions are known as such.
-            notes.is_asked_for = False
-        return status
 
     def _notes_of(self, token: str) -> _Notes:
         self._tidy()
@@ -118,11 +128,11 @@ class EventBoard:
         now = self._clock()
         for token in [token for token, notes in self._notes.items() if self._is_stale(notes, now)]:
             del self._notes[token]
-        spare = [token for token, notes in self._notes.items() if not notes.waiters]
+        spare = [token for token, notes in self._notes.items() if notes.arrived is None]
         spare.sort(key=lambda token: self._notes[token].is_asked_for)
         for token in spare[: max(0, len(self._notes) + 1 - self._limit)]:
             del self._notes[token]
 
     def _is_stale(self, notes: _Notes, now: float) -> bool:
         kept_s = self._asked_s if notes.is_asked_for else self._unknown_s
-        return not notes.waiters and now - notes.touched > kept_s
+        return notes.arrived is None and now - notes.touched > kept_s

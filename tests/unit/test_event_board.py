@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -125,3 +126,19 @@ async def test_a_monstrous_token_is_not_kept() -> None:
     board = EventBoard()
     board.post(status("Creating", "x" * 5000))
     assert len(board) == 0
+
+
+async def test_little_is_left_of_jobs_that_are_over() -> None:
+    board = EventBoard()
+    tokens = [f"urn:uuid:{number:032x}" for number in range(500)]
+    tracemalloc.start()
+    try:
+        for token in tokens:
+            board.post(status("Processing", token))
+            board.post(status("Completed", token, is_end=True))
+            assert await told(board, token) == ["Completed"]
+        used_octets, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(board) == 500
+    assert used_octets / 500 < 512
