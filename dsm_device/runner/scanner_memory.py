@@ -17,6 +17,8 @@ from dsm_device.hardware import ScannerInfo
 from .small_file import SmallFile
 
 FILE: Final = "scanners.json"
+#: A scanner on USB may have another name after each replug: so many are kept, the last ones.
+MOST_NAMES: Final = 32
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -66,7 +68,9 @@ class ScannerMemory:
     def remember(self, names: Sequence[str], info: ScannerInfo) -> None:
         """That ``info`` stands behind each of ``names``. A file that cannot be written is told in the log."""
         scanner = Remembered.of(info)
-        known = self._known | dict.fromkeys(filter(None, names), scanner)
+        now = dict.fromkeys(filter(None, names), scanner)
+        others = [item for item in self._known.items() if item[0] not in now]
+        known = dict([*others, *now.items()][-MOST_NAMES:])
         if known != self._known:
             self._known = known
             self._file.write(known)
