@@ -8,13 +8,15 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Memory:
-    """Octets. ``rss`` counts shared pages in each process that has them, ``pss`` shares them out."""
+    """Octets. ``rss`` counts shared pages in each process that has them, ``pss`` shares them out among all of the
+    machine; ``anonymous`` is what belongs to no file: heaps and stacks."""
 
     rss: int = 0
     pss: int = 0
+    anonymous: int = 0
 
     def __add__(self, other: Memory) -> Memory:
-        return Memory(self.rss + other.rss, self.pss + other.pss)
+        return Memory(self.rss + other.rss, self.pss + other.pss, self.anonymous + other.anonymous)
 
 
 def family(root: int) -> list[int]:
@@ -38,7 +40,7 @@ def memory_of(pid: int) -> Memory | None:
     except OSError:
         return None
     values = {line.split()[0]: int(line.split()[1]) * 1024 for line in lines[1:]}
-    return Memory(values["Rss:"], values["Pss:"])
+    return Memory(values["Rss:"], values["Pss:"], values["Anonymous:"])
 
 
 def handles_of(pid: int) -> list[str]:

@@ -46,7 +46,7 @@ def _census(**values: float) -> Census:
     return Census(**usual | values)
 
 
-@pytest.mark.parametrize("leaking", sorted(Census.__dataclass_fields__))
+@pytest.mark.parametrize("leaking", sorted(Census.__dataclass_fields__.keys() - {"pss"}))
 def test_what_grows_with_each_job_is_found(leaking: str):
     usual = getattr(_census(), leaking)
     moments = [Moment(done, _census(**{leaking: usual + done * usual / 40})) for done in range(1, 101)]
