@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from dsm_device.runner import control_socket
 from dsm_device.runner.attendant import Nobody
 from dsm_device.runner.control_client import RemoteService
 from dsm_device.runner.events import Event
@@ -109,13 +110,12 @@ def until(condition: Callable[[], bool], limit_s: float, what: str) -> None:
 
 @contextmanager
 def _agent(folder: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    socket = _state(folder) / "agent.sock"
     with _log(folder).open("wb") as log:
         process = subprocess.Popen(
             [*_command(folder), "run"], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
         try:
-            until(lambda: socket.exists() or process.poll() is not None, _START_LIMIT_S, "the agent")
+            until(lambda: _answers(_state(folder)) or process.poll() is not None, _START_LIMIT_S, "the agent")
             yield process
         finally:
             process.terminate()
@@ -124,6 +124,15 @@ def _agent(folder: Path, environment: Mapping[str, str]) -> Iterator[subprocess.
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _answers(state: Path) -> bool:
+    """Its socket has a name a moment before it is listened at."""
+    end = control_socket.connect(state)
+    if end is None:
+        return False
+    end.close()
+    return True
 
 
 def _command(folder: Path) -> list[str]:
