@@ -25,6 +25,8 @@ from dsm_sim.scenario.device import PROGRAM
 PROCESS: Final = "Endurance"
 #: Small and black and white, so that a job is over soon.
 _WIDTH_MM, _HEIGHT_MM, _DPI = 105, 148, 75
+#: Fewer than the jobs of the smallest run.
+KEPT_HISTORY: Final = 15
 _START_LIMIT_S: Final = 30.0
 _STOP_LIMIT_S: Final = 10.0
 _POLL_S: Final = 0.01
@@ -158,6 +160,7 @@ def _furnish(folder: Path, server: RunningScanServer, device: str) -> None:
         "scanner": {"device": device},
         "directory": {"source": "files", "path": str(folder / "processes")},
         "scan_server": {"ca_file": str(server.ca_file)},
+        "spool": {"keep_history": KEPT_HISTORY},
         "console": {"listen": "127.0.0.1", "http_port": 0, "discovery": False},
         "panel": {"port": 0},
         "metrics": {"port": 0},

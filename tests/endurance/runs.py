@@ -11,7 +11,7 @@ from typing import Final
 from dsm_device.errors import ScannerNotFound
 from dsm_device.runner.events import Event, PageSent
 from tests.endurance.census import Moment, growth, table, take
-from tests.endurance.desk import Desk, until
+from tests.endurance.desk import KEPT_HISTORY, Desk, until
 
 #: Seconds. Issue 5, shows 5 and 6.
 REPLUG_LIMIT_S: Final = 5.0
@@ -38,10 +38,13 @@ def many_jobs(desk: Desk, count: int) -> Findings:
         desk.scan()
         moments.append(Moment(done, take(desk)))
     until(lambda: not take(desk).spool, _LEAVE_LIMIT_S, "the end of what lies in the spool")
-    openings = len(desk.since(0, "open"))
+    openings, past = len(desk.since(0, "open")), len(list((desk.state / "history").iterdir()))
     shown = [max(1, count * share // 1000) for share in (50, 250, 500, 750, 1000)]
-    figures = f"{table('after jobs', moments, shown)}\nthe scanner was opened {openings} x"
-    return Findings(figures, tuple(growth(moments)))
+    figures = (
+        f"{table('after jobs', moments, shown)}\nthe scanner was opened {openings} x, {past} jobs are history"
+    )
+    too_many = [f"{past} jobs are history, limit {KEPT_HISTORY}"] if past > KEPT_HISTORY else []
+    return Findings(figures, (*too_many, *growth(moments)))
 
 
 def many_pages(desk: Desk, count: int) -> Findings:
