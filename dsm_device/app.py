@@ -250,13 +250,20 @@ class Device:
         return SinkOptions("", self._settings.scan_server.event_port, console.certificate, console.key)
 
     @asynccontextmanager
-    async def events(self, server: ScanServer, sink: EventSink) -> AsyncIterator[EventSource | None]:
-        """What the server tells of jobs, as far as it may."""
+    async def events(
+        self, server: ScanServer, sink: EventSink, *, start_limit_s: float | None = None
+    ) -> AsyncIterator[EventSource | None]:
+        """What the server tells of jobs, as far as it may; ``start_limit_s`` as for the subscription."""
         settings = self._settings.scan_server
         if not settings.events:
             yield None
             return
-        events = ServerEvents(server, sink, EventBoard(), address=settings.event_address)
+        from dsm_device.client.subscription import SubscriptionOptions  # noqa: PLC0415 - loads httpx
+
+        options = SubscriptionOptions()
+        if start_limit_s is not None:
+            options = replace(options, start_limit_s=start_limit_s)
+        events = ServerEvents(server, sink, EventBoard(), address=settings.event_address, options=options)
         try:
             yield events
         finally:
@@ -264,10 +271,14 @@ class Device:
 
     @asynccontextmanager
     async def _alone(self, server: ScanServer) -> AsyncIterator[EventSource | None]:
-        """The same without an agent: the sink is there as long as the command, and starts when it is needed."""
+        """The same without an agent: the sink is there as long as the command, and starts when it is needed.
+
+        The first page does not wait until the sink is loaded and the server has subscribed: what is missed of
+        the beginning is asked for in the end.
+        """
         sink = EventSink(self._sink_options())
         try:
-            async with self.events(server, sink) as events:
+            async with self.events(server, sink, start_limit_s=0) as events:
                 yield events
         finally:
             await sink.aclose()

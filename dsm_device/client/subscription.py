@@ -44,9 +44,9 @@ class SubscriptionOptions:
     asked_s: float = 3600.0
     #: Taken where the server does not say what it granted, or its clock and ours differ too much to tell.
     unknown_s: float = 60.0
-    #: How long a job that is about to begin waits for it.
+    #: How long a job that is about to begin waits for it; 0: not at all.
     start_limit_s: float = 5.0
-    #: How long all Unsubscribe messages together may take.
+    #: How long all Unsubscribe messages together may take, and before them a Subscribe that is on its way.
     close_limit_s: float = 2.0
     #: After a failure; doubled at each further one.
     first_wait_s: float = 2.0
@@ -145,12 +145,21 @@ class Subscription:
         self._ended.set()
 
     async def aclose(self) -> None:
-        """Unsubscribes, in ``close_limit_s`` at most: what is left expires by itself."""
+        """Unsubscribes, in twice ``close_limit_s`` at most: what is left expires by itself."""
         self._is_closed = True
         if self._task is not None:
-            self._task.cancel()
+            try:
+                await self._settle()
+            finally:
+                self._task.cancel()
             await asyncio.wait({self._task})
         await self._give_up()
+
+    async def _settle(self) -> None:
+        """A Subscribe that is broken off would leave a subscription behind that nobody can end."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._options.close_limit_s):
+                await self._settled.wait()
 
     # -------------------------------------------------------------------------------------- the task
 

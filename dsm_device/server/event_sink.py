@@ -11,6 +11,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -86,7 +87,8 @@ class EventSink:
         async with self._starting:
             if self._port:
                 return
-            from dsm_device.server.http_server import HttpOptions, HttpServer  # noqa: PLC0415 - uvicorn is slow to load
+            await asyncio.to_thread(import_module, "dsm_device.server.http_server")  # uvicorn takes its time
+            from dsm_device.server.http_server import HttpOptions, HttpServer  # noqa: PLC0415
             from dsm_device.server.places import PlaceLimits  # noqa: PLC0415
 
             options = self._options

@@ -25,6 +25,7 @@ from dsm_sim.peers.scan_server import (
     Fault,
     LoseAnswer,
     ResetInBody,
+    Stall,
     WrongRelatesTo,
 )
 
@@ -420,6 +421,15 @@ def test_two_devices_deliver_to_one_server_at_once(desk, tmp_path: Path):
 
 
 # --------------------------------------------------------------------------------------------- jobs
+
+
+def test_the_first_page_does_not_wait_for_events(make_desk):
+    happenings = []
+    with make_desk(plan=(Fault("Subscribe", 1, Stall(3.0)),), tell=happenings.append) as desk:
+        assert desk.scan(*SMALL).code == 0
+        delivered_once(desk)
+    requests = {each["operation"]: each for each in happenings if each["event"] == "request"}
+    assert requests["CreatePostScanJob"]["head_s"] < requests["Subscribe"]["answered_s"]
 
 
 def test_a_job_that_could_not_be_sent_is_listed_shown_and_sent_later(make_desk):

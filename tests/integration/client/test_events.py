@@ -290,6 +290,16 @@ async def test_neither_beginning_nor_end_waits_for_a_server_that_says_nothing(
                 await until_subscribed(device)
 
 
+async def test_a_subscribe_that_is_on_its_way_at_the_end_leaves_no_subscription_behind(
+    tmp_path: Path, authority: Authority, trusting: ssl.SSLContext
+) -> None:
+    with server_with(authority, tmp_path, sim.Fault("Subscribe", 1, sim.Stall(0.5))) as server:
+        async with device_at(server, trusting, options=replace(HASTY, start_limit_s=0)) as device:
+            assert not await device.events.subscribe()
+        (subscription,) = server.report().subscriptions
+        assert subscription.ended == "Unsubscribed"
+
+
 async def until_subscribed(device: Device) -> None:
     while not await device.events.subscribe():
         pass
