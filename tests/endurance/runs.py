@@ -18,6 +18,7 @@ REPLUG_LIMIT_S: Final = 5.0
 PRESS_LIMIT_S: Final = 1.0
 _LEAVE_LIMIT_S: Final = 5.0
 _PAGES_A_MOMENT: Final = 10
+_SHOWN: Final = (("p50", 50), ("p95", 95), ("max", 100))
 #: Every so many replugs somebody scans while the scanner is away.
 _VAIN_EVERY: Final = 4
 
@@ -92,21 +93,19 @@ def _scan_in_vain(desk: Desk) -> None:
     raise AssertionError("a scanner that is not there has scanned")
 
 
-def presses(desk: Desk, count: int) -> Findings:
-    """From the press to ``sane_start``, on a scanner that is warm."""
+def presses(desk: Desk, count: int, percent: int = 95) -> Findings:
+    """From the press to ``sane_start``, on a scanner that is warm. The limit is on what ``percent`` do not exceed."""
     desk.load()
     desk.scan()
     ways: dict[str, Callable[[], None]] = {"socket": desk.scan, "dsm-device scan": desk.scan_by_command}
     figures, problems = [], []
     for name, press in ways.items():
         waits_s = [_until_it_starts(desk, press) for _ in range(count)]
-        p95_s = percentile(waits_s, 95)
-        figures.append(
-            f"{count} presses by {name}: p50 {percentile(waits_s, 50) * 1000:.0f} ms, "
-            f"p95 {p95_s * 1000:.0f} ms, max {max(waits_s) * 1000:.0f} ms"
-        )
-        if p95_s >= PRESS_LIMIT_S:
-            problems.append(f"p95 of a press by {name} is {p95_s:.2f} s, limit {PRESS_LIMIT_S:g} s")
+        shown = (f"{label} {percentile(waits_s, at) * 1000:.0f} ms" for label, at in _SHOWN)
+        figures.append(f"{count} presses by {name}: {', '.join(shown)}")
+        judged_s = percentile(waits_s, percent)
+        if judged_s >= PRESS_LIMIT_S:
+            problems.append(f"p{percent} of a press by {name} is {judged_s:.2f} s, limit {PRESS_LIMIT_S:g} s")
     return Findings("\n".join(figures), tuple(problems))
 
 

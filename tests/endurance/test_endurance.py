@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,8 @@ def folder() -> Iterator[Path]:
         (many_pages, 60, Quirks()),
         (replugs, 10, Quirks()),
         (replugs, 10, Quirks(frozen_list=True)),
-        (presses, 15, Quirks()),
+        # Of so few the 95th percentile is the worst, which tells more of the other tests on this machine.
+        (partial(presses, percent=50), 15, Quirks()),
     ],
     ids=["jobs", "pages", "replugs", "replugs-frozen-list", "presses"],
 )
