@@ -22,7 +22,7 @@ class DeviceView(Protocol):
     that says "later" (``wscn:ServerErrorTemporaryError``)."""
 
     async def ready(self) -> None:
-        """Waits for what is about to be known: the scanner is being looked at for the first time. Always returns."""
+        """Waits for what is about to be known, where a scanner is looked at for the first time. Always returns."""
         ...
 
     def metadata(self) -> HostMetadata:
