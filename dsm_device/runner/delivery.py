@@ -289,7 +289,8 @@ class Delivery:
         try:
             await asyncio.wait_for(self._cancel(), limit_s)
         except (ServerError, TimeoutError) as error:
-            self._warn_of_open_job(str(error) or "no answer")
+            why = str(error) or "no answer"
+            self._listener(Warned(f"the post-scan job could not be cancelled at the server ({why})"))
 
     async def cancel_earlier(self) -> None:
         """:meth:`cancel` before another post-scan job is begun, whose token takes the place of this one's.
@@ -302,7 +303,9 @@ class Delivery:
         except ServerError as error:
             if error.temporary:
                 raise
-            self._warn_of_open_job(str(error))
+            self._listener(
+                Warned(f"the scan server does not cancel a post-scan job, and may process it ({error})")
+            )
 
     async def _cancel(self) -> None:
         """As often as the error and the policy allow, also when :meth:`stop` was called."""
@@ -318,9 +321,6 @@ class Delivery:
             else:
                 return
             await asyncio.sleep(self._retry.wait_s(failures))
-
-    def _warn_of_open_job(self, why: str) -> None:
-        self._listener(Warned(f"the post-scan job could not be cancelled at the server ({why})"))
 
     # -------------------------------------------------------------------------------- one post-scan job
 
