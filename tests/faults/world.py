@@ -20,7 +20,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from lxml import etree
 from PIL import Image
 
-from dsm_device.client import ScanServer, ServerOptions, TimeLimits, TlsOptions, client_context
+from dsm_device.client import ScanServer, ServerOptions, TimeLimits, TlsOptions, client_context, tls
 from dsm_device.client.subscription import SubscriptionOptions
 from dsm_device.errors import DsmError
 from dsm_device.job.model import Job
@@ -33,7 +33,7 @@ from dsm_device.runner.server_events import ServerEvents
 from dsm_device.server import EventSink
 from dsm_device.server import SinkOptions as OwnSinkOptions
 from dsm_device.spool import JobFolder, Spool
-from dsm_sim.certificates import Authority, open_authority
+from dsm_sim.certificates import Credentials, open_authority
 from dsm_sim.peers.scan_server import (
     Fault,
     Happening,
@@ -51,9 +51,11 @@ RETRY: Final = RetryPolicy(0.002, 0.02)
 _SUBSCRIPTION: Final = SubscriptionOptions(first_wait_s=0.02, max_wait_s=0.1, start_limit_s=0.7, close_limit_s=0.6)
 #: Half of it later the device renews.
 _GRANTED_S: Final = 0.6
-_POLL_S: Final = 0.004
+_POLL_S: Final = 0.02
 _SETTLE_LIMIT_S: Final = 20.0
 _HASTE: Final = {"FIRST_QUESTION_S": 0.05, "LAST_QUESTION_S": 0.2, "CANCEL_LIMIT_S": 1.0, "STATUS_LIMIT_S": 0.7}
+#: How long a new connection that broke off is looked at for a refused certificate.
+_ALERT_WITHIN_S: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Ground:
     """What any number of worlds share: it takes its time to be made."""
 
     folder: Path
-    authority: Authority
+    credentials: Credentials
     context: ssl.SSLContext
     portal: BlockingPortal
     instructions: str
@@ -70,12 +72,16 @@ class Ground:
 @contextmanager
 def ground(folder: Path) -> Iterator[Ground]:
     """``folder`` is empty."""
-    authority = open_authority(folder / "authority")
+    credentials = open_authority(folder / "authority").server(["localhost"], ["127.0.0.1"])
     process = etree.fromstring(ScanProcess().document("localhost").encode())
     instructions = etree.tostring(process[-1], encoding="unicode", with_tail=False)
-    with start_blocking_portal() as portal, patch.multiple(delivery, **_HASTE):
-        context = client_context(TlsOptions(ca_file=str(authority.ca_file)))
-        yield Ground(folder, authority, context, portal, instructions)
+    with (
+        start_blocking_portal() as portal,
+        patch.multiple(delivery, **_HASTE),
+        patch.object(tls, "_ALERT_WITHIN_S", _ALERT_WITHIN_S),
+    ):
+        context = client_context(TlsOptions(ca_file=str(credentials.ca)))
+        yield Ground(folder, credentials, context, portal, instructions)
 
 
 @dataclass
@@ -248,7 +254,7 @@ def world(ground: Ground, name: str, *plan: Fault) -> Iterator[World]:
     traffic = Traffic()
     options = ScanServerOptions(
         out=folder / "server",
-        tls=ground.authority.folder,
+        credentials=ground.credentials,
         plan=plan,
         longest_subscription_s=_GRANTED_S,
         job_history=1_000,
