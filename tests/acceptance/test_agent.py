@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from dsm_sim.peers.scan_server import Fault, Stall
+
 from .conftest import Desk, MakeDesk
 
 LIMIT_S = 30
@@ -239,6 +241,21 @@ def test_stopped_in_the_middle_of_a_job_it_keeps_the_pages_and_sends_them_at_its
         until(lambda: not _kept(desk))
     assert len(desk.server.jobs[-1].documents) >= pages
     assert all(job.state in ("Completed", "Canceled") for job in desk.server.jobs)
+
+
+def test_stopped_while_the_end_is_on_its_way_it_sends_nothing_twice(make_desk: MakeDesk):
+    """The server has ended the job, and its answer does not come."""
+    with make_desk(plan=(Fault("EndPostScanJob", 1, Stall()),)) as desk:
+        desk.configure(console={"listen": "127.0.0.1", "http_port": 0}, panel={"port": 0}, metrics={"port": 0})
+        with agent(desk) as process, desk.start("--json", "scan", "--process", "Demo") as client:
+            until(lambda: [job.state for job in desk.server.jobs] == ["Completed"], desk.folder / "agent.log")
+            process.terminate()
+            assert process.wait(LIMIT_S) == 0
+            client.communicate(timeout=LIMIT_S)
+        assert len(_kept(desk)) == 1
+        with agent(desk):
+            until(lambda: not _kept(desk))
+        assert [job.state for job in desk.server.jobs] == ["Completed"]
 
 
 def _kept(desk: Desk) -> list[Path]:
