@@ -11,6 +11,7 @@ from tests.faults.world import Ground, World, world
 
 PAGES: Final = 3
 _RENEWAL_LIMIT_S: Final = 5.0
+_TRIES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,19 @@ class Played:
 
 
 def play(ground: Ground, pair: Pair) -> Played:
-    """The agent delivers until it is done or puts the job off; from then on nothing goes wrong any more."""
-    with world(ground, str(pair).replace("/", "_")[:100], *pair.plan) as it:
+    """The agent delivers until it is done or puts the job off; from then on nothing goes wrong any more.
+
+    Again where the fault has not happened: on a slow machine the agent may give up a subscription in time.
+    """
+    for number in range(_TRIES):
+        played = _play(ground, pair, number)
+        if played.met or played.outcome.problems:
+            break
+    return played
+
+
+def _play(ground: Ground, pair: Pair, number: int) -> Played:
+    with world(ground, f"{number}-{pair}".replace("/", "_")[:100], *pair.plan) as it:
         job = it.add_job(PAGES)
         it.start_agent()
         it.until(lambda: _is_over(it, job.id))

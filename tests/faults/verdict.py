@@ -22,8 +22,8 @@ class Outcome:
     kept: int
     cancelled: int
     fresh: int
-    #: Post-scan jobs whose cancel the server refused for good, or which the user cancelled while it could not be
-    #: told: its clock closes them.
+    #: Post-scan jobs whose cancel the server refused for good or called unneeded, or which the user cancelled
+    #: while it could not be told: its clock closes them.
     left_open: int
     problems: tuple[str, ...]
 
@@ -107,4 +107,4 @@ def _is_left_open(world: World, post: JobReport) -> bool:
 
 def _is_excused(world: World, post: JobReport) -> bool:
     owners = [job for job in world.jobs.values() if _pages_of(post, job)] or list(world.jobs.values())
-    return any(job.is_cancelled or world.was_refused_a_cancel(job.id) for job in owners)
+    return world.denies_jobs or any(job.is_cancelled or world.was_refused_a_cancel(job.id) for job in owners)

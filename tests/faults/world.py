@@ -35,6 +35,8 @@ from dsm_device.server import SinkOptions as OwnSinkOptions
 from dsm_device.spool import JobFolder, Spool
 from dsm_sim.certificates import Credentials, open_authority
 from dsm_sim.peers.scan_server import (
+    ANY,
+    AnswerFault,
     Fault,
     Happening,
     RunningScanServer,
@@ -114,8 +116,12 @@ class Traffic:
 class World:
     """One scan server, one agent, and their jobs. For one thread, which is neither's."""
 
-    def __init__(self, ground: Ground, folder: Path, server: RunningScanServer, traffic: Traffic) -> None:
+    def __init__(
+        self, ground: Ground, folder: Path, server: RunningScanServer, traffic: Traffic, plan: tuple[Fault, ...]
+    ) -> None:
         self.server = server
+        #: Whether it may call a job gone that is not: then nobody can be blamed for not cancelling it.
+        self.denies_jobs = _denies_jobs(plan)
         self.traffic = traffic
         self.jobs: dict[str, KnownJob] = {}
         self.told: list[str] = []
@@ -130,6 +136,7 @@ class World:
 
     def replan(self, *faults: Fault) -> tuple[int, ...]:
         self.told.append(f"plan {faults}")
+        self.denies_jobs |= _denies_jobs(faults)
         return self.server.replan(*faults)
 
     def stop_server(self) -> None:
@@ -262,11 +269,17 @@ def world(ground: Ground, name: str, *plan: Fault) -> Iterator[World]:
         tell=traffic.tell,
     )
     with running_scan_server(options) as server:
-        made = World(ground, folder, server, traffic)
+        made = World(ground, folder, server, traffic, plan)
         try:
             yield made
         finally:
             made.close()
+
+
+def _denies_jobs(plan: tuple[Fault, ...]) -> bool:
+    """Whether a CancelPostScanJob is answered as if there were nothing to cancel."""
+    gone = (AnswerFault("dsp:ClientErrorJobTokenNotFound"), AnswerFault("dsp:ServerErrorPostScanJobCanceled"))
+    return any(fault.operation in ("CancelPostScanJob", ANY) and fault.action in gone for fault in plan)
 
 
 class _RunningAgent:
