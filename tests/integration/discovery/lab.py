@@ -26,7 +26,7 @@ ROOT = HERE.parents[2]
 #: In which the programs of this project are found.
 ENVIRONMENT = {
     **os.environ,
-    "PYTHONPATH": os.pathsep.join(str(ROOT / each) for each in (".", "drivers", "hw-sim")),
+    "PYTHONPATH": os.pathsep.join([*(str(ROOT / each) for each in (".", "drivers", "hw-sim")), *sys.path[1:]]),
 }
 
 
