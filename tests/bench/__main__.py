@@ -16,6 +16,7 @@ from .documents import bench_documents
 from .encoders import bench as bench_encoders
 from .latency import bench_feeder, bench_first_byte, bench_slow_server, bench_spool_writes
 from .memory import bench_largest_page, bench_many_pages, bench_memory
+from .probes import bench_probes
 from .speed import bench_speed
 
 BENCHES = {
@@ -29,6 +30,7 @@ BENCHES = {
     "documents": bench_documents,
     "first-byte": bench_first_byte,
     "slow-server": bench_slow_server,
+    "probes": bench_probes,
 }
 
 

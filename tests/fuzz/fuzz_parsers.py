@@ -27,6 +27,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from itertools import islice
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -42,9 +43,19 @@ from dsm_device.hardware import ColorProcessing, Frame
 from dsm_device.imaging.documents import DocumentInfo, DocumentPage, compose
 from dsm_device.job import model
 from dsm_device.job.image_information import ImageInfo
+from dsm_device.server.discovery.responder import Responder
 from dsm_device.server.sink_address import NotAllowed, SinkRule
 from dsm_device.spool import job_log
-from dsm_device.wire import discovery, event_source, eventing, metadata, processing, repository, scan_process
+from dsm_device.wire import (
+    announcing,
+    discovery,
+    event_source,
+    eventing,
+    metadata,
+    processing,
+    repository,
+    scan_process,
+)
 from dsm_device.wire.device import elements, operations
 from dsm_device.wire.envelope import parse_answer
 from dsm_device.wire.names import WSA
@@ -292,6 +303,36 @@ _REPORTS = [
     messages.encode(messages.Failed("ScannerJammed", "paper jam", "clear it")),
 ]
 
+_DEVICE = announcing.Announced(
+    "urn:uuid:6f1e7c1a-5d0f-5b7c-9a51-0b2f4ce1d3a7",
+    1,
+    scopes=("http://example.com/a/b", "uuid:6f1e7c1a-5d0f-5b7c"),
+)
+#: A Probe that uses everything there is in one.
+_PROBE = (Path(__file__).parents[1] / "data" / "samples" / "dsd-dpws-probe.xml").read_bytes()
+_SCOPED_PROBES = [
+    _PROBE.replace(
+        b"</wsd:Types>", b"</wsd:Types><wsd:Scopes MatchBy='%s'>%s</wsd:Scopes>" % (rule.encode(), scopes)
+    )
+    for rule in ("", announcing.RFC2396, announcing.STRCMP0, announcing.UUID)
+    for scopes in (
+        b"http://EXAMPLE.com/a",
+        b"urn:uuid:6f1e7c1a-5d0f-5b7c-9a51-0b2f4ce1d3a7 ldap:///ou=x http://[::1]/",
+    )
+]
+
+
+def _datagram(data: bytes) -> None:
+    """Silence, or an answer that fits into a packet."""
+    responder = Responder(lambda: _DEVICE, 0.0)
+    question = responder.question(data, ip_address("192.0.2.9"), 5000, 0.0)
+    if question is not None:
+        url = "http://[2001:db8:1111:2222:3333:4444:5555:6666]:5357/6f1e7c1a-5d0f-5b7c-9a51-0b2f4ce1d3a7"
+        sequence = announcing.AppSequence(2**32 - 1, 2**32 - 1)
+        answer = announcing.render_matches(question, _DEVICE, url, "urn:uuid:" + 36 * "0", sequence)
+        assert len(answer) <= 4_096
+
+
 TARGETS: dict[str, Target] = {
     "answer": Target(_answer, (XmlError,), [*_samples("dsp-*.xml"), *_samples("wire-*.xml")]),
     "event": Target(
@@ -299,6 +340,7 @@ TARGETS: dict[str, Target] = {
     ),
     "request": Target(parse_request, (XmlError, RequestFault), _samples("dsd-*.xml")),
     "question": Target(_question, (XmlError, RequestFault), _samples("dsd-*-request.xml")),
+    "datagram": Target(_datagram, (), [*_samples("dsd-dpws-*.xml"), *_SCOPED_PROBES]),
     "scan_process": Target(_process, (XmlError,), _samples("psp-*.xml")),
     "certificate": Target(certificate.read, (ValueError,), [_CERTIFICATE]),
     "repository": Target(
