@@ -18,18 +18,18 @@ from dsm_device.errors import ConfigurationError, DsmError, ScannerError
 from dsm_device.hardware import InputSource, ScannerInfo, SourceCapabilities
 from dsm_device.job.habits import Habits
 from dsm_device.job.model import Job
-from dsm_device.job.states import JobEvent
 from dsm_device.runner import doctor as doctors
 from dsm_device.runner.agent import Agent, JobListener
 from dsm_device.runner.agent_lock import agent_lock
 from dsm_device.runner.attendant import Attendant
 from dsm_device.runner.control_server import ControlServer
-from dsm_device.runner.delivery import Delivery, RetryPolicy, redeliver
+from dsm_device.runner.delivery import Delivery, RetryPolicy
 from dsm_device.runner.doctor import Check, Doctor
 from dsm_device.runner.event_board import EventBoard, EventSource
 from dsm_device.runner.events import Listener, Warned
 from dsm_device.runner.interrupts import on_signals, run_cancellable
 from dsm_device.runner.job_list import JobDescription, JobDetails, details, listed
+from dsm_device.runner.redelivery import cancel_for_good, redeliver
 from dsm_device.runner.scan import PushScan
 from dsm_device.runner.scan_order import ScanOrder, fresh_instructions, prepare
 from dsm_device.runner.scanner_keeper import ScannerChoice, ScannerKeeper
@@ -316,8 +316,7 @@ class Device:
         folder.claim()
         async with self.scan_server(folder.job.repository) as server:
             delivery = Delivery(folder, server, self.retry_policy(), listener)
-            await delivery.cancel()
-            await delivery.remove(JobEvent.CANCELED)
+            await cancel_for_good(folder, delivery)
 
     def scanners(self) -> list[ScannerDescription]:
         return asyncio.run(self._scanners())

@@ -26,6 +26,8 @@ class JobState(StrEnum):
     PROCESSING = "processing"
     DONE = "done"
     DONE_WITH_ERRORS = "done with errors"
+    #: The user wants no more of it, and the server has not been told yet: its pages are gone.
+    CANCELING = "canceling"
     CANCELED = "canceled"
     #: Its pages wait for a person.
     FAILED = "failed"
@@ -71,6 +73,7 @@ class JobEvent(StrEnum):
     SERVER_DONE_IN_PART = "the server is done, with errors"
     SERVER_FAILED = "the server could do nothing with it"
     SERVER_CANCELED = "it was cancelled at the server"
+    CANCEL_WANTED = "the user cancels, and the server is to be told"
     CANCELED = "the user cancels"
 
 
@@ -83,6 +86,7 @@ class Command(StrEnum):
     SEND = "SendImage"
     END = "EndPostScanJob"
     HEAR = "hear what becomes of it"
+    CANCEL = "CancelPostScanJob"
 
 
 class Repetition(StrEnum):
@@ -107,12 +111,14 @@ _AGAIN: Final = {
     _E.LOCATED: _S.LOCATED,
     _E.POSTPONED: _S.SPOOLED,
     _E.UNDELIVERABLE: _S.FAILED,
+    _E.CANCEL_WANTED: _S.CANCELING,
     _E.CANCELED: _S.CANCELED,
 }
 #: What may happen while pages go out and perhaps still come in.
 _UNDER_WAY: Final = {
     _E.SCANNER_FAILED: _S.FAILED,
     _E.CREATED: _S.CREATED,  # also in the place of one that the server has lost
+    _E.SERVER_CANCELED: _S.FAILED,  # its administrator may have done so: the pages are not theirs to drop
     **_AGAIN,
 }
 _DECIDED: Final = {
@@ -121,6 +127,7 @@ _DECIDED: Final = {
     _E.SERVER_DONE_IN_PART: _S.DONE_WITH_ERRORS,
     _E.SERVER_FAILED: _S.FAILED,
     _E.SERVER_CANCELED: _S.CANCELED,
+    _E.CANCEL_WANTED: _S.CANCELING,
     _E.CANCELED: _S.CANCELED,
 }
 _PAST: Final[Mapping[JobEvent, JobState]] = MappingProxyType({})
@@ -149,6 +156,7 @@ TRANSITIONS: Final[Mapping[JobState, Mapping[JobEvent, JobState]]] = MappingProx
         _S.PROCESSING: _DECIDED,
         _S.DONE: _PAST,
         _S.DONE_WITH_ERRORS: _PAST,
+        _S.CANCELING: {_E.CANCEL_WANTED: _S.CANCELING, _E.CANCELED: _S.CANCELED},
         _S.CANCELED: _PAST,
         _S.FAILED: _AGAIN,
         _S.UNKNOWN: _AGAIN,
@@ -168,6 +176,7 @@ COMMANDS: Final[Mapping[JobState, tuple[Command, Repetition]]] = MappingProxyTyp
         _S.ENDING: (Command.END, Repetition.ASK_FIRST),
         _S.ENDED: (Command.HEAR, Repetition.REPEAT),
         _S.PROCESSING: (Command.HEAR, Repetition.REPEAT),
+        _S.CANCELING: (Command.CANCEL, Repetition.REPEAT),
         _S.FAILED: (Command.LOCATE, Repetition.NEVER),
         _S.UNKNOWN: (Command.LOCATE, Repetition.NEVER),
     }
@@ -186,6 +195,7 @@ WS_SCAN: Final[Mapping[JobState, tuple[str, str]]] = MappingProxyType(
         _S.PROCESSING: ("Processing", "JobTransferring"),
         _S.DONE: ("Completed", "None"),
         _S.DONE_WITH_ERRORS: ("Completed", "JobCompletedWithErrors"),
+        _S.CANCELING: ("Terminating", "JobCanceledAtDevice"),
         _S.CANCELED: ("Canceled", "JobCanceledAtDevice"),
         _S.FAILED: ("Held", "ImageTransferError"),
         _S.UNKNOWN: ("Held", "JobTimedOut"),

@@ -22,10 +22,11 @@ from dsm_device.job.states import JobEvent
 from dsm_device.spool import JobFolder, Spool
 
 from .attendant import Attendant
-from .delivery import Delivery, RetryPolicy, redeliver
+from .delivery import Delivery, RetryPolicy
 from .event_board import EventSource
 from .events import Event, JobCreated, Listener, Warned
 from .job_list import JobDescription, JobDetails, details, listed
+from .redelivery import cancel_for_good, redeliver
 from .scan import PushScan
 from .scan_observer import ScanObserver
 from .scan_order import ScanOrder, fresh_instructions, prepare
@@ -213,8 +214,11 @@ class Agent:
         folder = await self._take(job_id)
         desk = await self._desk(folder.job.repository)
         delivery = Delivery(folder, desk.server, self._retry_policy, self._teller(job_id, listener))
-        await delivery.cancel()
-        await delivery.remove(JobEvent.CANCELED)
+        try:
+            await cancel_for_good(folder, delivery)
+        finally:
+            folder.release()
+            self._leave_to_courier(job_id, failures=1)
 
     async def restore(self, job_id: str, pages: Sequence[int]) -> None:
         """Let blank pages that were left out be part of the job again, from its next delivery on."""

@@ -11,9 +11,7 @@ import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from msgspec import structs
+from typing import TYPE_CHECKING, TypeVar
 
 from dsm_device.errors import (
     Cancelled,
@@ -25,15 +23,16 @@ from dsm_device.errors import (
     SpoolError,
 )
 from dsm_device.job.model import Job, SpooledPage
-from dsm_device.job.states import Command, JobEvent, JobState
+from dsm_device.job.states import JobEvent, JobState
 from dsm_device.spool import JobFolder
 from dsm_device.wire import xml
 from dsm_device.wire.processing import CANCELED, CREATING, DOCUMENTS, JOB_STATUS, JobStatus
 
 from .event_board import EventSource
 from .events import JobDone, Listener, PageGoing, PageSent, StateChanged, Warned
-from .outcome_words import Verdict, outcome_lines, verdict
+from .outcome_words import is_final, outcome_lines, outcome_of
 from .parcels import Parcel, is_packed_whole, pack_job, pack_page
+from .undisturbed import ended, to_its_end
 
 if TYPE_CHECKING:
     from dsm_device.client.scan_server import ScanServer  # httpx takes as long to load as a scanner to open
@@ -156,7 +155,7 @@ class Delivery:
             await asyncio.wait({running}, timeout=limit_s)
         finally:  # whoever is in still more of a hurry is not left with a delivery that goes on by itself
             running.cancel()
-            await _ended(running)
+            await ended(running)
 
     async def run(self) -> str:
         """Deliver every page and end the post-scan job; its token, or "" if there never was a page.
@@ -189,11 +188,17 @@ class Delivery:
         raise AssertionError("the last turn returns or raises")
 
     async def end_begun(self) -> str:
-        """Go on with a job whose EndPostScanJob may have gone out when its process ended: ask first. Its token."""
+        """Go on with a job whose EndPostScanJob may have gone out when its process ended: ask first.
+
+        Its token; "" where the server has lost it, so that all has to be sent anew.
+        """
         self._end_in_doubt = True
         token = self._folder.job.token
         await self._persist(self._server.locate)
-        await self._end(token)
+        try:
+            await self._end(token)
+        except _JobLost:
+            return ""
         return token
 
     async def finish(self, token: str) -> bool:
@@ -239,7 +244,7 @@ class Delivery:
                 f"the scan server could not process the job: {_in_words(status)}",
                 f"once that is put right, `dsm-device jobs retry {self._folder.job.id}` sends the pages again",
             )
-            await _to_its_end(self._folder.apply, outcome, str(error))
+            await to_its_end(self._folder.apply, outcome, str(error))
             raise error
         await self.remove(outcome)
 
@@ -251,9 +256,9 @@ class Delivery:
         give_up_s = self._clock() + limit_s
         wait_s = FIRST_QUESTION_S
         status, is_told = await self._status(token)
-        while is_told and not _is_final(status) and (left_s := give_up_s - self._clock()) > 0:
+        while is_told and not is_final(status) and (left_s := give_up_s - self._clock()) > 0:
             heard = await self._hear(token, min(wait_s, left_s))
-            if not _is_final(heard):
+            if not is_final(heard):
                 said, is_told = await self._status(token)
                 heard = said or heard
             status = heard or status
@@ -277,12 +282,17 @@ class Delivery:
     async def remove(self, event: JobEvent) -> None:
         """Put the job into the history; a disk that refuses fails nothing any more."""
         try:
-            await _to_its_end(self._folder.remove, event)
+            await to_its_end(self._folder.remove, event)
         except SpoolError as error:
             self._listener(Warned(str(error)))
 
-    async def cancel(self, limit_s: float = CANCEL_LIMIT_S) -> None:
-        """Cancel the post-scan job, as well as the server allows within ``limit_s``.
+    @property
+    def may_be_open(self) -> bool:
+        """Whether the server may have a post-scan job of this one that :meth:`cancel` would cancel."""
+        return bool(self._folder.job.token) and not self._ended and not self._end_in_doubt
+
+    async def cancel(self, limit_s: float = CANCEL_LIMIT_S) -> bool:
+        """Cancel the post-scan job, as well as the server allows in ``limit_s``; whether nothing is left to try.
 
         Not if there is none, and not if it has been ended, or nobody knows whether it has.
         """
@@ -291,6 +301,8 @@ class Delivery:
         except (ServerError, TimeoutError) as error:
             why = str(error) or "no answer"
             self._listener(Warned(f"the post-scan job could not be cancelled at the server ({why})"))
+            return isinstance(error, ServerError) and not error.temporary
+        return True
 
     async def cancel_earlier(self) -> None:
         """:meth:`cancel` before another post-scan job is begun, whose token takes the place of this one's.
@@ -311,7 +323,7 @@ class Delivery:
         """As often as the error and the policy allow, also when :meth:`stop` was called."""
         token = self._folder.job.token
         failures = 0
-        while token and not self._ended and not self._end_in_doubt:
+        while self.may_be_open:
             try:
                 await self._server.cancel_job(token)
             except ServerError as error:
@@ -375,7 +387,7 @@ class Delivery:
         stored = job.instructions.encode()
         instructions = xml.parse(stored, limit=len(stored))
         token = await self._persist(lambda: self._server.create_job(job.user_sid, job.process_id, instructions))
-        await _to_its_end(self._folder.set_token, token)
+        await to_its_end(self._folder.set_token, token)
         self._accept()
         self._listener(StateChanged("device", JobState.CREATED))
         return token
@@ -408,7 +420,7 @@ class Delivery:
                     raise
 
         await self._persist(attempt)
-        await _to_its_end(self._folder.mark_sent, parcel.pages)
+        await to_its_end(self._folder.mark_sent, parcel.pages)
         self._accept()
         for page in parcel.pages:
             self._listener(PageSent(page.n))
@@ -431,13 +443,13 @@ class Delivery:
                 if not is_gone_by_that or not await self._has_ended(token):
                     raise
 
-        await _to_its_end(self._folder.apply, JobEvent.END_BEGUN)
+        await to_its_end(self._folder.apply, JobEvent.END_BEGUN)
         try:
             await self._persist(attempt)
         except ServerError as error:
             raise (_to_be_asked(error) if self._end_in_doubt and error.temporary else error) from error
         self._ended = True
-        await _to_its_end(self._folder.apply, JobEvent.ENDED)
+        await to_its_end(self._folder.apply, JobEvent.ENDED)
         self._listener(StateChanged("device", JobState.ENDED))
 
     def _accept(self) -> None:
@@ -557,118 +569,6 @@ class Delivery:
                 return 2
             case _:
                 return 1
-
-
-async def _to_its_end(change: Callable[..., None], *arguments: object) -> None:
-    """Change the job on disk. Whoever cancels the task gets it back when that is done: nobody else may take the
-    job while a thread still writes to it."""
-    changing = asyncio.create_task(asyncio.to_thread(change, *arguments))
-    await _ended(changing)
-    changing.result()
-
-
-async def _ended(task: asyncio.Task[Any]) -> None:
-    """Wait for the end of ``task``, also if this one is cancelled meanwhile, even several times."""
-    was_cancelled = False
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError:
-            was_cancelled = True
-    if not task.cancelled():
-        task.exception()  # seen, whoever asks for it
-    if was_cancelled:
-        raise asyncio.CancelledError
-
-
-async def redeliver(folder: JobFolder, delivery: Delivery) -> bool:
-    """Deliver a job whose pages are all in the spool already; False where :meth:`Delivery.follow_up` is to come.
-
-    One that has been ended is only put away, and one that may have been is asked for. Whatever fails is written
-    into the job, which then waits for another time, or for a person.
-    """
-    command = folder.job.state.command
-    if command is Command.HEAR:
-        return await delivery.finish_ended()
-    try:
-        token = await _ended_earlier(folder, delivery) or await _send(folder, delivery)
-    except (ServerError, SpoolError) as error:
-        await asyncio.to_thread(note_failure, folder, error)
-        raise
-    return await delivery.finish(token)
-
-
-async def _ended_earlier(folder: JobFolder, delivery: Delivery) -> str:
-    """The token of a job whose end was on its way when its process ended; "" where all has to be sent."""
-    if folder.job.state.command is Command.END:
-        with suppress(_JobLost):
-            return await delivery.end_begun()
-    return ""
-
-
-async def _send(folder: JobFolder, delivery: Delivery) -> str:
-    if not folder.job.kept:
-        raise _nothing_to_send(folder)
-    await delivery.cancel_earlier()
-    await delivery.all_arrived()
-    delivering = asyncio.create_task(delivery.run())
-    try:
-        return await asyncio.shield(delivering)
-    except asyncio.CancelledError:
-        await delivery.stop(delivering)
-        await delivery.cancel()
-        raise
-
-
-def _nothing_to_send(folder: JobFolder) -> SpoolError:
-    what = "only blank pages" if folder.job.pages else "no complete page"
-    remedy = f"`dsm-device jobs cancel {folder.job.id}` throws it away"
-    if folder.job.pages:
-        remedy = f"`dsm-device jobs restore {folder.job.id} PAGE...` lets them be sent, {remedy}"
-    return SpoolError(f"job {folder.job.id} has {what}", remedy)
-
-
-def note_failure(folder: JobFolder, error: ServerError | SpoolError) -> None:
-    """Write into the job why it was not delivered, and whether that may be tried again without a person.
-
-    One of which it is still to be asked whether it was ended stays as it is.
-    """
-    if isinstance(error, OutcomeUnknown) and error.temporary:
-        with suppress(SpoolError):
-            folder.update(lambda job: structs.replace(job, error=str(error), retries=job.retries + 1))
-        return
-    match error:
-        case OutcomeUnknown():
-            event = JobEvent.IN_DOUBT
-        case ServerError():
-            event = JobEvent.POSTPONED
-        case _:
-            event = JobEvent.UNDELIVERABLE
-    with suppress(SpoolError):
-        folder.apply(event, str(error))
-
-
-def _is_final(status: JobStatus | None) -> bool:
-    return status is not None and status.is_final
-
-
-def outcome_of(status: JobStatus | None) -> JobEvent:
-    """What has become of a job that was ended; one of which nothing is known counts as done: the server has it.
-
-    A server calls a job Completed also where every filter failed: then nobody has got anything (WS-DSP, JobState).
-    """
-    if status is None or not status.is_final:
-        return JobEvent.SERVER_DONE
-    if status.filters and all(each.state == "CompletedWithErrors" for each in status.filters):
-        return JobEvent.SERVER_FAILED
-    return _OUTCOMES.get(verdict(status), JobEvent.SERVER_DONE)
-
-
-_OUTCOMES = {
-    Verdict.CANCELED: JobEvent.SERVER_CANCELED,
-    Verdict.FAILED: JobEvent.SERVER_FAILED,
-    Verdict.ERRORS: JobEvent.SERVER_DONE_IN_PART,
-}
 
 
 def _in_words(status: JobStatus) -> str:

@@ -10,6 +10,7 @@ import enum
 from collections.abc import Mapping
 from typing import Final
 
+from dsm_device.job.states import JobEvent
 from dsm_device.wire.names import EMLF, FSF, SPF
 from dsm_device.wire.processing import ABORTED, CANCELED, COMPLETED, FilterStatus, JobStatus
 
@@ -160,3 +161,26 @@ def _printable(keyword: str) -> str:
     """It comes from the network and goes to a terminal."""
     line = " ".join("".join(each if each.isprintable() else " " for each in keyword).split())
     return line if len(line) <= _LIMIT else line[:_LIMIT] + " …"
+
+
+def is_final(status: JobStatus | None) -> bool:
+    return status is not None and status.is_final
+
+
+def outcome_of(status: JobStatus | None) -> JobEvent:
+    """What has become of a job that was ended; one of which nothing is known counts as done: the server has it.
+
+    A server calls a job Completed also where every filter failed: then nobody has got anything (WS-DSP, JobState).
+    """
+    if status is None or not status.is_final:
+        return JobEvent.SERVER_DONE
+    if status.filters and all(each.state == "CompletedWithErrors" for each in status.filters):
+        return JobEvent.SERVER_FAILED
+    return _OUTCOMES.get(verdict(status), JobEvent.SERVER_DONE)
+
+
+_OUTCOMES = {
+    Verdict.CANCELED: JobEvent.SERVER_CANCELED,
+    Verdict.FAILED: JobEvent.SERVER_FAILED,
+    Verdict.ERRORS: JobEvent.SERVER_DONE_IN_PART,
+}

@@ -18,7 +18,7 @@ from dsm_device.job.states import JobEvent, JobState
 from dsm_device.spool import JobFolder, Spool
 
 from .attendant import Attendant, Choice
-from .delivery import CANCEL_LIMIT_S, Delivery, FreshInstructions, RetryPolicy, note_failure
+from .delivery import CANCEL_LIMIT_S, Delivery, FreshInstructions, RetryPolicy
 from .event_board import EventSource
 from .events import (
     Event,
@@ -31,6 +31,7 @@ from .events import (
     Warned,
 )
 from .intake import Intake
+from .redelivery import cancel_for_good, note_failure
 from .scan_observer import ScanObserver
 from .scan_order import PreparedScan
 from .scanner_keeper import Lent, ScannerKeeper
@@ -235,20 +236,23 @@ class PushScan:
 
     async def _abandon(self, folder: JobFolder, delivery: Delivery, error: BaseException, limit_s: float) -> None:
         """Nothing of a job that failed at the scanner is mailed: cancel it at the server, keep its pages here."""
-        await delivery.cancel(limit_s)
         is_cancelled = isinstance(error, Cancelled | asyncio.CancelledError)
-        if is_cancelled and self._interrupted and folder.job.kept:
+        if is_cancelled and not (self._interrupted and folder.job.kept):
+            return await cancel_for_good(folder, delivery, limit_s)
+        await delivery.cancel(limit_s)
+        if is_cancelled:
             if folder.job.state is JobState.ENDING:
-                return  # whether the end has arrived is asked for at the next start
+                return None  # whether the end has arrived is asked for at the next start
             with suppress(SpoolError):
                 await asyncio.to_thread(folder.apply, JobEvent.POSTPONED, "the device was stopped meanwhile")
-        elif is_cancelled or not folder.job.pages:
+        elif not folder.job.pages:
             await delivery.remove(JobEvent.CANCELED)
         else:
             with suppress(SpoolError):
                 await asyncio.to_thread(folder.apply, JobEvent.SCANNER_FAILED, str(error))
             if folder.job.kept:  # of nothing but blank pages the error itself says what to do
                 self._listener(Warned(_whereabouts(folder)))
+        return None
 
 
 class _Watched:

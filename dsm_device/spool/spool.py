@@ -316,6 +316,12 @@ class JobFolder:
         """Let the job go by these from now on: its scan process has changed."""
         self.update(lambda job: msgspec.structs.replace(job, instructions=instructions))
 
+    def cancel_wanted(self) -> None:
+        """The user wants no more of it: the pages go, the record stays until the server has been told."""
+        self.apply(JobEvent.CANCEL_WANTED)
+        for path in self.path.glob("page-*"):
+            path.unlink(missing_ok=True)
+
     def remove(self, event: JobEvent) -> None:
         """Put the job, ended by ``event``, into the history and delete its pages; no half is ever found."""
         if self._history is not None:

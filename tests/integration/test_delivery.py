@@ -21,8 +21,9 @@ from dsm_device.client.transport import TimeLimits
 from dsm_device.errors import OutcomeUnknown, ProcessNotFound, ServerError, ServerFault, SpoolError
 from dsm_device.job.model import Job
 from dsm_device.job.states import JobEvent, JobState
-from dsm_device.runner.delivery import SILENCE_LIMIT_S, Delivery, FreshInstructions, RetryPolicy, redeliver
+from dsm_device.runner.delivery import SILENCE_LIMIT_S, Delivery, FreshInstructions, RetryPolicy
 from dsm_device.runner.events import Event, JobDone, PageSent, Warned
+from dsm_device.runner.redelivery import redeliver
 from dsm_device.spool import JobFolder, Spool
 from dsm_sim.peers.scan_server import (
     Action,

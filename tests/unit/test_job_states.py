@@ -46,7 +46,7 @@ def test_everything_but_the_past_has_a_command():
 def test_what_must_not_come_twice_is_asked_for_first():
     """WS-DSP, repeating safely: the protocol's own mark of each operation says the same."""
     marks = dict(COMMANDS.values())
-    for command in (Command.CREATE, Command.SEND, Command.END):
+    for command in (Command.CREATE, Command.SEND, Command.END, Command.CANCEL):
         is_repeated = marks[command] is Repetition.REPEAT
         assert Operation(command.value).is_repeatable is is_repeated
         assert Operation(command.value).after_lost_answer is (
@@ -64,8 +64,18 @@ def test_what_is_past_stays_past():
 
 
 def test_only_an_ended_job_is_decided_by_the_server():
-    allowed = {state for state in JobState if SERVER_EVENTS & set(TRANSITIONS[state])}
+    deciding = SERVER_EVENTS - {JobEvent.SERVER_CANCELED}
+    allowed = {state for state in JobState if deciding & set(TRANSITIONS[state])}
     assert allowed == {state for state in JobState if state.is_ended}
+
+
+def test_a_job_that_is_cancelled_at_the_server_while_it_is_sent_waits_for_a_person():
+    """Its administrator may have done so; the pages are the user's."""
+    assert after(JobState.SENDING, JobEvent.SERVER_CANCELED) is JobState.FAILED
+
+
+def test_a_cancel_of_the_user_is_never_taken_back():
+    assert set(TRANSITIONS[JobState.CANCELING].values()) == {JobState.CANCELING, JobState.CANCELED}
 
 
 def test_nothing_is_sent_again_by_itself_once_the_end_may_have_arrived():

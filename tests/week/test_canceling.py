@@ -1,0 +1,107 @@
+"""A cancel of the user reaches the server, however long that is away."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from dsm_device.errors import ServerError
+from dsm_device.job.model import Job
+from dsm_device.job.states import JobState
+from dsm_device.runner.delivery import Delivery, RetryPolicy
+from dsm_device.runner.redelivery import cancel_for_good, redeliver
+from dsm_device.spool import JobFolder, Spool
+
+from .faulty_server import FaultyServer
+from .virtual_time import VirtualLoop
+
+HOUR_S = 3600.0
+
+
+class Scene:
+    """A job of two pages of which the server has the first, and a server that is away for an hour."""
+
+    def __init__(self, root: Path) -> None:
+        self.spool = Spool(root / "state", 1_000_000)
+        self.spool.open()
+        self.server = FaultyServer(random.Random(1), trouble=0.0)
+        self.folder: JobFolder = self.spool.create(
+            Job(
+                id="a-job",
+                process_id="a-process",
+                process_name="Invoices",
+                repository="week.example",
+                user="amelie",
+                user_sid="S-1-5-21-1-2-3-1107",
+                instructions="<i/>",
+                format="jfif",
+                created=datetime(2026, 11, 30, tzinfo=UTC),
+            )
+        )
+        for n in (1, 2):
+            part = self.folder.path / "part"
+            part.write_bytes(b"x")
+            self.folder.commit_page(n, part, ".jpg")
+
+    async def begin(self) -> None:
+        self.folder.set_token(await self.server.create_job("", "a-process", None))
+        self.server.down_until_s = HOUR_S
+
+    def delivery(self) -> Delivery:
+        return Delivery(self.folder, self.server, RetryPolicy(1.0, 300.0), lambda _: None)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def play(play: Callable[[], Awaitable[None]]) -> None:
+    loop = VirtualLoop()
+    try:
+        loop.run_until_complete(play())
+    finally:
+        loop.close()
+
+
+def test_the_pages_go_at_once_and_the_server_is_told_when_it_is_back(scene: Scene):
+    async def cancelled() -> None:
+        await scene.begin()
+        await cancel_for_good(scene.folder, scene.delivery())
+        (waiting,) = scene.spool.jobs()
+        assert waiting.job.state is JobState.CANCELING
+        assert not list(waiting.path.glob("page-*"))
+        with pytest.raises(ServerError):
+            await redeliver(scene.folder, scene.delivery())
+        assert next(scene.spool.jobs()).job.retries == 1
+        scene.server.down_until_s = 0.0
+        assert await redeliver(scene.folder, scene.delivery())
+
+    play(cancelled)
+    (job,) = scene.server.jobs.values()
+    assert (job.state, job.ended_by) == ("Canceled", "Cancel")
+    assert list(scene.spool.jobs()) == []
+    assert [past.state for past in scene.spool.history()] == [JobState.CANCELED]
+
+
+def test_said_once_more_it_is_given_up(scene: Scene):
+    async def cancelled_twice() -> None:
+        await scene.begin()
+        await cancel_for_good(scene.folder, scene.delivery())
+        await cancel_for_good(scene.folder, scene.delivery())
+
+    play(cancelled_twice)
+    assert list(scene.spool.jobs()) == []
+
+
+def test_a_job_that_the_server_does_not_know_is_gone_at_once(scene: Scene):
+    async def cancelled() -> None:
+        await cancel_for_good(scene.folder, scene.delivery())
+
+    play(cancelled)
+    assert list(scene.spool.jobs()) == []
+    assert scene.server.jobs == {}
