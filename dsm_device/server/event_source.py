@@ -41,8 +41,8 @@ _UNDELIVERABLE: Final = SubscriptionEnd(wire.DELIVERY_FAILURE, "Events could not
 class EventOptions:
     limits: Limits = field(default_factory=Limits)
     delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
-    #: For the farewell to all subscribers together, and the part of it for what still waits to be sent. Hundreds of
-    #: them keep the processor busy for longer.
+    #: For the farewell to all subscribers together, and the part of it for what still waits to be sent. A thousand
+    #: of them keep the processor busy for longer.
     close_s: float = 2.0
     flush_s: float = 1.0
 
