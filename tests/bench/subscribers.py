@@ -23,10 +23,11 @@ _ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 
 
 def _sinks(told: Connection) -> None:
-    """Says the port, then the number of messages taken, a line each time one is asked for."""
+    """Says the port, then the number of messages taken, each time as soon as it is as high as asked; 0 ends it."""
 
     async def main() -> None:
         taken = 0
+        more = asyncio.Condition()
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             nonlocal taken
@@ -35,14 +36,18 @@ def _sinks(told: Connection) -> None:
                     head = await reader.readuntil(b"\r\n\r\n")
                     at = head.lower().index(b"content-length:") + 15
                     await reader.readexactly(int(head[at : head.index(b"\r", at)]))
-                    taken += 1
                     writer.write(_ACCEPTED)
+                    async with more:
+                        taken += 1
+                        more.notify_all()
             except (asyncio.IncompleteReadError, ConnectionError):
                 writer.close()
 
         server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=4096)
         told.send(server.sockets[0].getsockname()[1])
-        while await asyncio.to_thread(told.recv):
+        while wanted := await asyncio.to_thread(told.recv):
+            async with more:
+                await more.wait_for(lambda wanted=wanted: taken >= wanted)  # type: ignore[misc]
             told.send(taken)
 
     asyncio.run(main())
@@ -53,19 +58,15 @@ def _resident_mib() -> float:
     return pages * 4096 / 2**20
 
 
-class _Counter:
-    def __init__(self, told: Connection) -> None:
-        self._told = told
-
-    async def reaches(self, number: int) -> float:
-        """When, in seconds of the performance counter."""
-        while True:
-            self._told.send(True)
-            if await asyncio.to_thread(self._told.recv) >= number:
-                return time.perf_counter()
+async def _reached(told: Connection, number: int) -> float:
+    """When so many messages have been taken, in seconds of the performance counter."""
+    told.send(number)
+    await asyncio.to_thread(told.recv)
+    return time.perf_counter()
 
 
-async def _measure(subscribers: int, port: int, counter: _Counter) -> None:
+async def _measure(subscribers: int, told: Connection) -> None:
+    port = told.recv()
     limits = Limits(subscriptions=subscribers, per_host=subscribers, burst=subscribers)
     options = replace(EventOptions(), limits=limits)
     before = _resident_mib()
@@ -80,7 +81,7 @@ async def _measure(subscribers: int, port: int, counter: _Counter) -> None:
             begun = time.perf_counter()
             desk.source.publish(status_event(number))
             published = time.perf_counter()
-            reached = await counter.reaches(number * subscribers)
+            reached = await _reached(told, number * subscribers)
             print(
                 f"event {number}: published in {(published - begun) * 1000:.1f} ms, "
                 f"with everybody after {reached - begun:.2f} s; memory {_resident_mib():.1f} MiB"
@@ -88,8 +89,8 @@ async def _measure(subscribers: int, port: int, counter: _Counter) -> None:
         begun = time.perf_counter()
         await desk.source.aclose()
         print(f"farewell in {time.perf_counter() - begun:.2f} s")
-        counter._told.send(True)
-        print(f"{counter._told.recv() - 3 * subscribers} of {subscribers} have heard it")
+        told.send(1)
+        print(f"{told.recv() - 3 * subscribers} of {subscribers} have heard it")
 
 
 def main() -> None:
@@ -99,8 +100,8 @@ def main() -> None:
     here, there = multiprocessing.Pipe()
     sinks = multiprocessing.get_context("spawn").Process(target=_sinks, args=(there,), daemon=True)
     sinks.start()
-    asyncio.run(_measure(options.subscribers, here.recv(), _Counter(here)))
-    here.send(False)
+    asyncio.run(_measure(options.subscribers, here))
+    here.send(0)
     sinks.join()
 
 
