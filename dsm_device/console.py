@@ -29,7 +29,7 @@ from dsm_device.server.discovery.interfaces import InterfaceAddress, read_addres
 from dsm_device.server.discovery.options import DiscoveryOptions
 from dsm_device.server.door_ports import DoorPorts, PortOptions
 from dsm_device.server.event_sink import EventSink
-from dsm_device.server.event_source import EventSource
+from dsm_device.server.event_source import EventOptions, EventSource
 from dsm_device.server.event_source_service import EventSourceService
 from dsm_device.server.front_door import About, DoorOptions, FrontDoor
 from dsm_device.server.http_server import HttpOptions
@@ -37,6 +37,7 @@ from dsm_device.server.identity import Identity
 from dsm_device.server.networks import Networks
 from dsm_device.server.sink_address import Interface, SinkRule
 from dsm_device.server.soap_endpoint import SoapEndpoint
+from dsm_device.server.subscriptions import Limits
 from dsm_device.settings import ConsoleSettings
 from dsm_device.spool import Spool
 from dsm_device.wire import hosting
@@ -71,7 +72,10 @@ class Console:
         self._sink = sink
         self._exits = AsyncExitStack()
         self._identity = Identity.open(state_dir)
-        self._events = EventSource(SinkRule(lambda: _interfaces(read_addresses())))
+        self._events = EventSource(
+            SinkRule(lambda: _interfaces(read_addresses())),
+            EventOptions(Limits(settings.subscriptions)),
+        )
         self.desk = ConsoleDesk(
             label,
             self._identity.uuid,

@@ -130,6 +130,7 @@ class ConsoleSettings:
     key: str = ""
     client_ca: str = ""
     networks: tuple[str, ...] = _checked((), _networks)
+    subscriptions: int = _checked(32, _positive)
     discovery: bool = True
     discovery_port: int = _checked(3702, _port)
     interfaces: tuple[str, ...] = ()

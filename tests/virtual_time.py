@@ -1,29 +1,30 @@
-"""An event loop whose clock jumps to the next thing that is due, instead of waiting for it.
+"""An event loop whose clock jumps to the next thing that is due: whatever waits has waited, hours in no time.
 
-For what waits for nothing but time: another thread or process is not waited for.
+What is given to a thread is done at once instead, so that nothing takes time but waiting. Sockets and processes
+are not waited for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 
 
-class _Jumping(selectors.SelectSelector):
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
+class _Jumping(selectors.DefaultSelector):
+    """Where there is nothing to do for a while, the while is over."""
+
+    now_s = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if not ready and timeout is None:
             raise AssertionError("everything waits for something that never comes")
         if not ready:
-            self.now += timeout or 0
+            self.now_s += timeout or 0.0
         return ready
 
 
@@ -35,7 +36,15 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         super().__init__(self._jumping)
 
     def time(self) -> float:
-        return self._jumping.now
+        return self._jumping.now_s
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
+        future: asyncio.Future[Any] = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
 
 
 def in_virtual_time(coroutine: Coroutine[Any, Any, _T]) -> _T:

@@ -91,10 +91,12 @@ async def _cancel(folder: JobFolder, delivery: Delivery) -> bool:
 def note_failure(folder: JobFolder, error: ServerError | SpoolError) -> None:
     """Write into the job why it was not delivered, and whether that may be tried again without a person.
 
-    One of which it is still to be asked whether it was ended stays as it is.
+    One that may have been ended stays as it is, for the server to be asked; unless that will never tell.
     """
     match error:
         case OutcomeUnknown() if error.temporary:
+            return _note(folder, error)
+        case ServerError() if folder.job.state.command is Command.END and not isinstance(error, OutcomeUnknown):
             return _note(folder, error)
         case OutcomeUnknown():
             event = JobEvent.IN_DOUBT

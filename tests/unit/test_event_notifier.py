@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dsm_device.server.notifier import DeliveryOptions, Notice, Notifier
 from dsm_device.server.sink_address import SinkAddress
 from dsm_device.server.sink_line import SinkFailed
-from tests import virtual_clock
+from tests.virtual_time import in_virtual_time
 
 ADDRESS = SinkAddress("http", "192.0.2.9", 80, "/", "192.0.2.9")
 STATUS, END, CONDITION = "JobStatusEvent", "JobEndStateEvent", "ScannerStatusConditionEvent"
@@ -68,7 +68,7 @@ def test_messages_go_out_in_order_one_at_a_time() -> None:
         await desk.idle()
         return desk
 
-    desk = virtual_clock.run(main())
+    desk = in_virtual_time(main())
     assert desk.line.taken == ["a", "b", "c"]
     assert [at for at, _ in desk.line.tries] == [0, 5, 10]
 
@@ -80,7 +80,7 @@ def test_a_failure_is_tried_again_after_1_5_and_15_seconds() -> None:
         await desk.idle()
         return desk
 
-    desk = virtual_clock.run(main())
+    desk = in_virtual_time(main())
     assert [(at, text) for at, text in desk.line.tries] == [(0, "a"), (1, "a"), (6, "a"), (21, "a"), (21, "b")]
     assert desk.line.taken == ["a", "b"]
     assert desk.deaths == []
@@ -95,7 +95,7 @@ def test_after_the_last_try_the_subscription_is_dead_once() -> None:
         await desk.idle()
         return desk
 
-    desk = virtual_clock.run(main())
+    desk = in_virtual_time(main())
     assert desk.deaths == ["no"]
     assert desk.line.taken == []
     assert len(desk.line.tries) == 4
@@ -109,7 +109,7 @@ def test_a_sink_that_is_gone_is_not_tried_again() -> None:
         await desk.idle()
         return desk
 
-    desk = virtual_clock.run(main())
+    desk = in_virtual_time(main())
     assert desk.deaths == ["HTTP 410"]
     assert len(desk.line.tries) == 1
 
@@ -124,7 +124,7 @@ def test_a_try_again_is_the_same_message() -> None:
         await desk.idle()
         return desk
 
-    assert [text for _, text in virtual_clock.run(main()).line.tries] == ["1", "1", "1"]
+    assert [text for _, text in in_virtual_time(main()).line.tries] == ["1", "1", "1"]
 
 
 def test_a_message_that_cannot_be_made_stops_nothing() -> None:
@@ -135,7 +135,7 @@ def test_a_message_that_cannot_be_made_stops_nothing() -> None:
         await desk.idle()
         return desk
 
-    assert virtual_clock.run(main()).line.taken == ["b"]
+    assert in_virtual_time(main()).line.taken == ["b"]
 
 
 def test_an_error_of_ours_ends_the_subscription_in_order() -> None:
@@ -148,7 +148,7 @@ def test_an_error_of_ours_ends_the_subscription_in_order() -> None:
         await desk.idle()
         return desk
 
-    assert virtual_clock.run(main()).deaths == ["an internal error"]
+    assert in_virtual_time(main()).deaths == ["an internal error"]
 
 
 def test_an_idle_connection_is_closed_and_made_again() -> None:
@@ -163,7 +163,7 @@ def test_an_idle_connection_is_closed_and_made_again() -> None:
         await asyncio.sleep(1)
         return desk
 
-    assert virtual_clock.run(main()).line.taken == ["a", "b"]
+    assert in_virtual_time(main()).line.taken == ["a", "b"]
 
 
 # ----------------------------------------------------------------------------------------- a full queue
@@ -182,7 +182,7 @@ def lost(queue: int, names: list[str]) -> tuple[list[str], list[str]]:
         await desk.idle()
         return desk
 
-    desk = virtual_clock.run(main())
+    desk = in_virtual_time(main())
     return desk.line.taken[1:], desk.deaths
 
 
@@ -233,7 +233,7 @@ def test_what_waits_is_sent_at_the_end_in_a_second_with_one_try_each(
         desk.put("c")
         return desk, asyncio.get_running_loop().time()
 
-    desk, at = virtual_clock.run(main())
+    desk, at = in_virtual_time(main())
     assert desk.line.taken == taken
     assert at <= 1.0
     assert desk.deaths == []
@@ -250,4 +250,4 @@ def test_the_end_comes_whatever_it_is_waiting_for(at: float) -> None:
         return asyncio.get_running_loop().time()
 
     for close in (lambda desk: desk.notifier.close(1.0), lambda desk: desk.notifier.drop()):
-        assert virtual_clock.run(main(close)) <= at + 1.0
+        assert in_virtual_time(main(close)) <= at + 1.0

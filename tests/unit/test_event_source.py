@@ -16,9 +16,9 @@ from dsm_device.server.sink_line import SinkFailed
 from dsm_device.server.subscriptions import Limits
 from dsm_device.wire.envelope import MAX_ENVELOPE_OCTETS
 from dsm_device.wire.service_request import parse_request
-from tests import virtual_clock
 from tests.event_desk import BASE, DSD, WSA, WSCN, WSE, Desk, Refusal, end_event, status_event
 from tests.message_schema import validate
+from tests.virtual_time import in_virtual_time
 
 SAMPLES = Path(__file__).parents[1] / "data" / "samples"
 CONSOLE = "192.0.2.9"
@@ -70,7 +70,7 @@ def with_desk(scenario: Callable[[Desk, Network], Awaitable[None]], limits: Limi
         await source.aclose()
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    virtual_clock.run(main())
+    in_virtual_time(main())
     assert network.open == 0
     return network
 

@@ -27,9 +27,9 @@ from dsm_device.runner.delivery import RetryPolicy
 from dsm_device.runner.events import Event
 from dsm_device.runner.scanner_keeper import ScannerChoice, ScannerKeeper
 from dsm_device.spool import Spool
+from tests.virtual_time import in_virtual_time
 
 from .faulty_server import FaultyServer
-from .virtual_time import VirtualLoop
 
 SERVERS: Final = ("scan01.example", "scan02.example", "scan03.example")
 #: Seconds from one job to the next, on the average; and between deeds of people, and power switches.
@@ -96,14 +96,10 @@ class Week:
         return sum(server.steps for server in self.servers.values())
 
     def play(self) -> None:
-        loop = VirtualLoop()
-        try:
-            loop.run_until_complete(self._play(loop))
-        finally:
-            loop.close()
-        self.counts["virtual hours"] = int(loop.now_s / 3600)
+        in_virtual_time(self._play())
 
-    async def _play(self, loop: VirtualLoop) -> None:
+    async def _play(self) -> None:
+        loop = asyncio.get_running_loop()
         begin_s = loop.time()
         await self._start()
         deeds = [(self._new_job, JOB_EVERY_S), (self._deed, DEED_EVERY_S), (self._switch, SWITCH_EVERY_S)]
@@ -115,11 +111,12 @@ class Week:
             await deed()
             next_s[which] += self.chance.expovariate(1 / every_s)
             if loop.time() - begin_s > JUDGED_EVERY_S:
-                await self._quiet_down(loop)
+                await self._quiet_down()
                 begin_s = loop.time()
                 next_s = [begin_s + self.chance.expovariate(1 / every_s) for _, every_s in deeds]
-        await self._quiet_down(loop)
+        await self._quiet_down()
         await self._stop()
+        self.counts["virtual hours"] = int(loop.time() / 3600)
 
     # ------------------------------------------------------------------------------------------ deeds
 
@@ -195,8 +192,9 @@ class Week:
 
     # ------------------------------------------------------------------------------------------ judging
 
-    async def _quiet_down(self, loop: VirtualLoop) -> None:
+    async def _quiet_down(self) -> None:
         """No more faults: everything is delivered by itself or, where a person is needed, when one says so."""
+        loop = asyncio.get_running_loop()
         for server in self.servers.values():
             server.trouble, server.down_until_s = 0.0, 0.0
         assert self.agent is not None

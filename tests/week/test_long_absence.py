@@ -1,9 +1,8 @@
-"""A cancel of the user reaches the server, however long that is away."""
+"""What is left undone while the server is away is done when it is back: cancels, and ends in doubt."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,13 +10,13 @@ import pytest
 
 from dsm_device.errors import ServerError
 from dsm_device.job.model import Job
-from dsm_device.job.states import JobState
+from dsm_device.job.states import JobEvent, JobState
 from dsm_device.runner.delivery import Delivery, RetryPolicy
 from dsm_device.runner.redelivery import cancel_for_good, redeliver
 from dsm_device.spool import JobFolder, Spool
+from tests.virtual_time import in_virtual_time
 
 from .faulty_server import FaultyServer
-from .virtual_time import VirtualLoop
 
 HOUR_S = 3600.0
 
@@ -60,14 +59,6 @@ def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path)
 
 
-def play(play: Callable[[], Awaitable[None]]) -> None:
-    loop = VirtualLoop()
-    try:
-        loop.run_until_complete(play())
-    finally:
-        loop.close()
-
-
 def test_the_pages_go_at_once_and_the_server_is_told_when_it_is_back(scene: Scene):
     async def cancelled() -> None:
         await scene.begin()
@@ -81,11 +72,30 @@ def test_the_pages_go_at_once_and_the_server_is_told_when_it_is_back(scene: Scen
         scene.server.down_until_s = 0.0
         assert await redeliver(scene.folder, scene.delivery())
 
-    play(cancelled)
+    in_virtual_time(cancelled())
     (job,) = scene.server.jobs.values()
     assert (job.state, job.ended_by) == ("Canceled", "Cancel")
     assert list(scene.spool.jobs()) == []
     assert [past.state for past in scene.spool.history()] == [JobState.CANCELED]
+
+
+def test_an_end_in_doubt_is_asked_for_whatever_hinders_it_first(scene: Scene):
+    """The server is away before it can be found again, and then has the job already."""
+
+    async def ended_unheard() -> None:
+        scene.folder.set_token(token := await scene.server.create_job("", "a-process", None))
+        for event in (JobEvent.ACCEPTED, JobEvent.END_BEGUN):
+            scene.folder.apply(event)
+        await scene.server.end_job(token)
+        scene.server.down_until_s = HOUR_S
+        with pytest.raises(ServerError):
+            await redeliver(scene.folder, scene.delivery())
+        assert scene.folder.job.state is JobState.ENDING
+        scene.server.down_until_s = 0.0
+        await redeliver(scene.folder, scene.delivery())
+
+    in_virtual_time(ended_unheard())
+    assert [job.ended_by for job in scene.server.jobs.values()] == ["End"]
 
 
 def test_said_once_more_it_is_given_up(scene: Scene):
@@ -94,7 +104,7 @@ def test_said_once_more_it_is_given_up(scene: Scene):
         await cancel_for_good(scene.folder, scene.delivery())
         await cancel_for_good(scene.folder, scene.delivery())
 
-    play(cancelled_twice)
+    in_virtual_time(cancelled_twice())
     assert list(scene.spool.jobs()) == []
 
 
@@ -102,6 +112,6 @@ def test_a_job_that_the_server_does_not_know_is_gone_at_once(scene: Scene):
     async def cancelled() -> None:
         await cancel_for_good(scene.folder, scene.delivery())
 
-    play(cancelled)
+    in_virtual_time(cancelled())
     assert list(scene.spool.jobs()) == []
     assert scene.server.jobs == {}
