@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from dsm_device.errors import (
+    Cancelled,
     DriverError,
     DsmError,
     MultipleFeed,
@@ -87,13 +88,12 @@ _TRAY_EMPTY: Final[_Fact] = (ConditionName.INPUT_TRAY_EMPTY, Component.ADF)
 _STORAGE_FULL: Final[_Fact] = (ConditionName.INTERNAL_STORAGE_FULL, Component.MEDIA_PATH)
 _LAMP_WARMING: Final[_Fact] = (ConditionName.LAMP_WARMING, Component.PLATEN)
 _INTERLOCK_OPEN: Final[_Fact] = (ConditionName.INTERLOCK_OPEN, Component.PLATEN)
-_JAMS: Final[frozenset[_Fact]] = frozenset(
-    {(ConditionName.MEDIA_JAM, Component.ADF), (ConditionName.MULTIPLE_FEED_ERROR, Component.ADF)}
-)
+_JAM: Final[_Fact] = (ConditionName.MEDIA_JAM, Component.ADF)
+_DOUBLE_FEED: Final[_Fact] = (ConditionName.MULTIPLE_FEED_ERROR, Component.ADF)
 #: Errors with a condition of their own; the first that fits counts.
 _FACTS: Final[tuple[tuple[type[DsmError], _Fact], ...]] = (
-    (MultipleFeed, (ConditionName.MULTIPLE_FEED_ERROR, Component.ADF)),
-    (ScannerJammed, (ConditionName.MEDIA_JAM, Component.ADF)),
+    (MultipleFeed, _DOUBLE_FEED),
+    (ScannerJammed, _JAM),
     (ScannerNoDocuments, _TRAY_EMPTY),
     (ScannerNoMemory, _STORAGE_FULL),
     (ScannerLocked, _INTERLOCK_OPEN),
@@ -149,13 +149,16 @@ class ScannerBoard:
         if sensors.page_loaded is not None:
             self._note(_TRAY_EMPTY, holds=not sensors.page_loaded)
         if self._sensors.double_feed and sensors.double_feed is False:
-            self._facts -= _JAMS
+            self._facts.discard(_DOUBLE_FEED)
         self._sensors = sensors
         return self._settle(now)
 
     def look_failed(self, error: DsmError, now: datetime) -> Changes:
         """The scanner could not be opened, or its sensors not be read."""
+        if isinstance(error, Cancelled):
+            return ()
         self._is_busy = isinstance(error, ScannerBusy)
+        self._is_unwell = not isinstance(error, ScannerBusy | ScannerWarmingUp)
         self._note_error(error)
         return self._settle(now)
 
@@ -239,7 +242,7 @@ class ScannerBoard:
             self._facts.add((ConditionName.COVER_OPEN, cover))
         if not is_open and covers:
             # No sensor sees a jam: whoever opened the cover has cleared it.
-            self._facts -= covers | _JAMS
+            self._facts -= {*covers, _JAM, _DOUBLE_FEED}
 
     def _note_error(self, error: DsmError) -> None:
         if isinstance(error, ScannerCoverOpen):

@@ -16,6 +16,7 @@ from dsm_device.durable import replace_file
 from dsm_device.hardware import Capabilities, OptionValue
 
 from .scanner_keeper import ScannerChoice
+from .small_file import octets_of
 
 FILE: Final = "capabilities.json"
 _log = logging.getLogger(__name__)
@@ -32,10 +33,10 @@ def recall(state_dir: Path, choice: ScannerChoice) -> Capabilities | None:
     """None where nothing is known, or that of another scanner. A damaged file is told in the log."""
     file = state_dir / FILE
     try:
-        known = msgspec.json.decode(file.read_bytes(), type=_Remembered)
+        known = msgspec.json.decode(octets_of(file), type=_Remembered)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError, ValueError) as error:
+    except (OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
         _log.warning("%s is ignored, and written anew: %s", file, error)
         return None
     is_same = (known.driver, known.device, known.options) == (choice.driver, choice.device, dict(choice.options))

@@ -15,6 +15,8 @@ import msgspec
 
 from dsm_device.durable import replace_file
 
+from .small_file import octets_of
+
 FILE: Final = "condition-ids.json"
 LARGEST: Final = 2_147_483_647
 #: How many are given between two writes.
@@ -49,10 +51,10 @@ class ConditionIds:
 
     def _read(self) -> int:
         try:
-            found = msgspec.json.decode(self._file.read_bytes(), type=int)
+            found = msgspec.json.decode(octets_of(self._file), type=int)
         except FileNotFoundError:
             return 1
-        except (OSError, msgspec.MsgspecError, ValueError) as error:
+        except (OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
             # No device has as many conditions as minutes have gone by since 1970.
             _log.warning("%s is ignored, and written anew: %s", self._file, error)
             return min(max(1, int(time.time() // 60)), LARGEST)

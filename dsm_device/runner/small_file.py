@@ -32,7 +32,7 @@ class SmallFile(Generic[T]):
         if self._path is None:
             return {}
         try:
-            return self._decoder.decode(_octets(self._path))
+            return self._decoder.decode(octets_of(self._path))
         except FileNotFoundError:
             return {}
         except (OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -49,8 +49,8 @@ class SmallFile(Generic[T]):
             _log.warning("%s cannot be written: %s", self._path, error)
 
 
-def _octets(path: Path) -> bytes:
-    """Opened so that a FIFO of that name holds nobody up. Raises ``ValueError`` and ``OSError``."""
+def octets_of(path: Path) -> bytes:
+    """What is in it. Opened so that a FIFO of that name holds nobody up. Raises ``ValueError`` and ``OSError``."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

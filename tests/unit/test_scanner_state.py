@@ -110,6 +110,8 @@ def test_a_job_that_waits_and_goes_on(error: type[errors.DsmError], expected: An
         (errors.ScannerWarmingUp, ("Processing", "LampWarming", ["LampWarming/Platen/Informational"])),
         (errors.ScannerNotFound, ("Stopped", "AttentionRequired", [])),
         (errors.ScannerAccessDenied, ("Stopped", "AttentionRequired", [])),
+        (errors.ScannerInvalid, ("Stopped", "AttentionRequired", [])),
+        (errors.Cancelled, ("Idle", "None", [])),
     ],
 )
 def test_what_a_look_finds_is_over_with_the_next_that_succeeds(error: type[errors.DsmError], expected: Any):
@@ -118,6 +120,13 @@ def test_what_a_look_finds_is_over_with_the_next_that_succeeds(error: type[error
     assert told(board.snapshot()) == expected
     board.sensed(WELL, NOW)
     assert told(board.snapshot()) == ("Idle", "None", [])
+
+
+def test_who_is_used_by_others_is_there():
+    board = new_board()
+    board.look_failed(errors.ScannerNotFound(), NOW)
+    board.look_failed(errors.ScannerBusy(), NOW)
+    assert told(board.snapshot()) == ("Processing", "None", [])
 
 
 def test_nobody_knows_whether_others_still_use_it_when_nobody_looks():
@@ -173,8 +182,9 @@ def test_a_double_feed_is_over_when_its_sensor_says_so():
     board.sensed(Sensors(double_feed=False), NOW)
     assert len(board.snapshot().active) == 1, "it was never seen by this sensor"
     board.sensed(Sensors(double_feed=True), NOW)
+    board.job_failed(errors.ScannerJammed(), NOW)
     board.sensed(Sensors(double_feed=False), NOW)
-    assert board.snapshot().active == ()
+    assert [each.name for each in board.snapshot().active] == ["MediaJam"]
 
 
 def test_a_page_from_the_glass_says_nothing_of_the_feeder():

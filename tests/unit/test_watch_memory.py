@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def test_after_the_largest_comes_the_first(tmp_path: Path):
     assert 2 < ConditionIds(tmp_path)() < LARGEST
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff", b'"12"', b"{", b"1e400", b"null"])
+@pytest.mark.parametrize("content", [b"", b"\xff", b'"12"', b"{", b"1e400", b"null", b"[" * 100_000])
 def test_a_damaged_number_is_told_and_no_early_one_comes_again(
     tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ):
@@ -125,6 +126,14 @@ def test_a_damaged_file_is_told_and_ignored(tmp_path: Path, keep: int, caplog: p
     assert capabilities_memory.FILE in caplog.text
     capabilities_memory.remember(tmp_path, CHOICE, CAPABILITIES)
     assert capabilities_memory.recall(tmp_path, CHOICE) == CAPABILITIES
+
+
+def test_a_pipe_in_its_place_holds_nobody_up(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    os.mkfifo(tmp_path / capabilities_memory.FILE)
+    os.mkfifo(tmp_path / condition_ids.FILE)
+    assert capabilities_memory.recall(tmp_path, CHOICE) is None
+    assert ConditionIds(tmp_path)() > 10_000_000
+    assert len(caplog.records) == 2
 
 
 def test_a_disk_that_takes_no_file_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture):
