@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Self
@@ -358,8 +358,7 @@ class ScannerKeeper:
         info = found.scanner
         if known is None or info.vendor or info.model or not known.may_be(info):
             await self._remember(info)
-        if self.on_opened is not None:
-            self.on_opened(found)
+        self._tell(worker, found, memory.recall(info.device))
 
     async def _at_name(self, worker: _Worker, known: Remembered | None) -> Capabilities:
         """Raises ``ScannerNotFound`` where another scanner has the name now."""
@@ -415,6 +414,16 @@ class ScannerKeeper:
                 await self._remember(
                     ScannerInfo(each.device, each.vendor, each.model, each.kind, each.serial or info.serial)
                 )
+                if self._worker is not None:
+                    self._tell(self._worker, lent.capabilities, memory.recall(info.device))
+
+    def _tell(self, worker: _Worker, found: Capabilities, known: Remembered | None) -> None:
+        """What is open can do that, and is who it is known to be."""
+        if known is not None and known.may_be(found.scanner):
+            found = replace(found, scanner=known.completed(found.scanner))
+        worker.capabilities = found
+        if self.on_opened is not None:
+            self.on_opened(found)
 
     async def _remember(self, info: ScannerInfo) -> None:
         memory = await self._remembered()

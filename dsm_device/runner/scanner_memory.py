@@ -7,6 +7,7 @@ under another name until it has been opened once more.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +45,15 @@ class Remembered(msgspec.Struct, frozen=True):
         mine = self.backend, self.vendor, self.model, self.serial
         theirs = backend_of(info.device), info.vendor, info.model, info.serial
         return all(a == b for a, b in zip(mine, theirs, strict=True) if a and b)
+
+    def completed(self, info: ScannerInfo) -> ScannerInfo:
+        """``info`` of this scanner with what it leaves open. One opened by its name says little of itself."""
+        return replace(
+            info,
+            vendor=info.vendor or self.vendor,
+            model=info.model or self.model,
+            serial=info.serial or self.serial,
+        )
 
     def among(self, listed: Sequence[ScannerInfo]) -> list[ScannerInfo]:
         """Those of the same backend, vendor and model, and of the same serial number where both are known."""

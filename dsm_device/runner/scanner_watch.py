@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CapabilitiesChanged:
-    """What the scanner can do is known for the first time, or another than before."""
+    """What the scanner can do, or who it is, is known for the first time or is another than before."""
 
     capabilities: Capabilities
 
@@ -185,7 +185,7 @@ class ScannerWatch:
 
     async def _get_ready(self) -> None:
         """A process that was ended is replaced at once: it starts up until it is needed, by a job or a look."""
-        with suppress(DsmError):
+        with suppress(DsmError, OSError):
             await self._keeper.prepare()
 
     async def _pause(self) -> None:
@@ -213,7 +213,6 @@ class ScannerWatch:
         if capabilities != known:
             self._unsaved = True
             self._wake.set()
-        if known is None or capabilities.sources != known.sources:
             self._tell((CapabilitiesChanged(capabilities),))
 
     async def _save(self) -> None:

@@ -438,6 +438,27 @@ def test_what_it_can_do_is_known_before_it_is_there(desk: Desk):
     run(work())
 
 
+def test_who_it_is_is_told_as_soon_as_it_is_known(desk: Desk):
+    """Opened by its name it says nothing of its maker; after the first job it is looked up, and stays known."""
+
+    async def work() -> None:
+        desk.scanner.load([Sheet()])
+        async with desk.open():
+            await desk.scan()
+            told = [each.capabilities for each in desk.changes if isinstance(each, CapabilitiesChanged)]
+            assert [each.scanner.model for each in told] == ["", desk.scanner.model.model]
+            assert [each.scanner.vendor for each in told] == ["", desk.scanner.model.vendor]
+            assert told[0].sources == told[1].sources
+        desk.told.clear()
+        (desk.state_dir / CAPABILITIES).unlink(missing_ok=True)
+        async with desk.open():
+            await desk.watched()
+            (told_now,) = [each.capabilities for each in desk.changes if isinstance(each, CapabilitiesChanged)]
+            assert told_now == told[1]
+
+    run(work())
+
+
 def test_what_another_scanner_can_do_is_told(desk: Desk):
     async def work() -> None:
         async with desk.open():
