@@ -209,6 +209,7 @@ async def test_a_place_is_free_again_however_its_connection_ends() -> None:
 
 async def test_without_file_descriptors_it_waits_for_some(caplog: pytest.LogCaptureFixture) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    await until(lambda: True)  # the test's own threads and modules are there
     async with open_door() as door:
         with socket.socket() as waiting:
             waiting.setblocking(False)
