@@ -94,7 +94,7 @@ class Knocker:
 async def test_many_requests_of_every_kind_leave_nothing_behind(
     scheme: str, count: int, allowed: int, authority: Authority
 ) -> None:
-    """``allowed`` octets of this process, client and server: a hundred for each request, or 3,000 for one by TLS."""
+    """``allowed`` octets of this process, client and server: a hundred a request, 3,000 by TLS."""
     credentials = authority.server(["localhost"], ["127.0.0.1"])
     http = HttpOptions(certificate=str(credentials.certificate), key=str(credentials.key))
     service = SoapEndpoint(DeviceService(SampleView(), Subscriptions(), probe_answer), UUID)
