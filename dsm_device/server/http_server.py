@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import Final
+from typing import Any, Final
 
 import h11
 import uvicorn
@@ -30,6 +30,8 @@ from dsm_device.server.tls import server_context
 
 _log = logging.getLogger(__name__)
 
+#: Chunks, or packets, of one body. Clients send some hundreds of octets in each at least.
+_MAX_PIECES: Final = 4096
 _NEVER_S: Final = 1_000_000
 #: How long answers under way may take when the server stops.
 _FAREWELL_S: Final = 1.0
@@ -87,7 +89,6 @@ class HttpServer:
             log_config=None,
             log_level="error",  # that somebody sends nonsense is no news to anybody
             access_log=False,
-            h11_max_incomplete_event_size=options.head_octets,
             timeout_keep_alive=_NEVER_S,  # the watch over the connection does it, exactly
         )
         self.config.load()
@@ -172,12 +173,29 @@ class HttpServer:
             raise
 
 
+class _FewPieces(h11.Connection):
+    """Reads no body that comes in crumbs: each chunk costs as much as a small request, whatever is in it."""
+
+    _pieces = 0
+
+    def next_event(self) -> Any:
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._pieces = 0
+        elif isinstance(event, h11.Data):
+            self._pieces += 1
+            if self._pieces > _MAX_PIECES:
+                raise h11.RemoteProtocolError("a body in too many pieces", error_status_hint=413)
+        return event
+
+
 class Connection(H11Protocol):
     """One connection, always with a time for what should happen next."""
 
     def __init__(self, server: HttpServer, place: Place) -> None:
         self._certified = {CERTIFIED: False}
         super().__init__(server.config, server.state, self._certified)
+        self.conn = _FewPieces(h11.SERVER, server.options.head_octets)
         self._options = server.options
         self._place = place
         self._watch: asyncio.TimerHandle | None = None
