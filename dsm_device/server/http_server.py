@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import socket
 import sys
@@ -31,7 +30,7 @@ from dsm_device.server.tls import server_context
 _log = logging.getLogger(__name__)
 
 #: Chunks, or packets, of one body. Clients send some hundreds of octets in each at least.
-_MAX_PIECES: Final = 4096
+_MAX_PIECES: Final = 1024
 _NEVER_S: Final = 1_000_000
 #: How long answers under way may take when the server stops.
 _FAREWELL_S: Final = 1.0
@@ -94,7 +93,7 @@ class HttpServer:
         self.config.load()
         self._listening = listening
         self._arriving: set[asyncio.Task[None]] = set()
-        self._accepting: asyncio.Task[None] | None = None
+        self._trying_again: asyncio.TimerHandle | None = None
 
     @property
     def port(self) -> int:
@@ -103,12 +102,12 @@ class HttpServer:
     async def start(self) -> None:
         """Returns when connections are taken."""
         self._listening.setblocking(False)
-        self._accepting = asyncio.create_task(self._accept())
+        self._accept_connections()
 
     async def aclose(self) -> None:
         """Takes no more connections and ends those there are, within two seconds."""
-        ending = [each for each in (self._accepting, *self._arriving) if each is not None]
-        await _cancelled(ending)
+        self._accept_no_connections()
+        await _cancelled(list(self._arriving))
         self._listening.close()
         connections = [each for each in self.state.connections if isinstance(each, Connection)]
         for connection in connections:
@@ -121,17 +120,28 @@ class HttpServer:
 
     # ----------------------------------------------------------------------------------------- arrivals
 
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                connection, address = await loop.sock_accept(self._listening)
-            except OSError as error:
-                if error.errno != errno.ECONNABORTED:
-                    _log.warning("no connection can be taken: %s", error.strerror or error)
-                    await asyncio.sleep(_OUT_OF_FILES_S)
-                continue
-            self._let_in(connection, plain_host(address[0]))
+    def _accept_connections(self) -> None:
+        self._trying_again = None
+        asyncio.get_running_loop().add_reader(self._listening, self._accept)
+
+    def _accept_no_connections(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._listening)
+        if self._trying_again is not None:
+            self._trying_again.cancel()
+
+    def _accept(self) -> None:
+        """One connection that is there."""
+        try:
+            connection, address = self._listening.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # it has gone again
+        except OSError as error:
+            _log.warning("no connection can be taken: %s", error.strerror or error)
+            self._accept_no_connections()
+            self._trying_again = asyncio.get_running_loop().call_later(_OUT_OF_FILES_S, self._accept_connections)
+            return
+        connection.setblocking(False)
+        self._let_in(connection, plain_host(address[0]))
 
     def _let_in(self, connection: socket.socket, host: str) -> None:
         """Before anything is read of it."""
@@ -333,7 +343,6 @@ def _turn_away(connection: socket.socket, *, in_words: bool) -> None:
     """What is so short is always taken by a new connection; who is gone already misses nothing."""
     with connection, contextlib.suppress(OSError):
         if in_words:
-            connection.setblocking(False)
             connection.send(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             connection.shutdown(socket.SHUT_WR)
 
