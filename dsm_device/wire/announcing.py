@@ -7,7 +7,7 @@ Sources: WS-Discovery (2005/04) 4 to 6 and appendix I; DPWS 1.0, 4; dpws.md 3 an
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,8 +16,8 @@ from lxml import etree
 
 from dsm_device.wire import xml
 from dsm_device.wire.envelope import MessageError
-from dsm_device.wire.hosting import DEVICE_TYPES
-from dsm_device.wire.names import ANONYMOUS, DISCOVERY_URN, PREFIXES, PROBE, SOAP, WSA, WSD, qname
+from dsm_device.wire.hosting import DEVICE_TYPES, type_prefixes, written_types
+from dsm_device.wire.names import ANONYMOUS, DISCOVERY_URN, PROBE, SOAP, WSA, WSD, qname
 from dsm_device.wire.service_request import RequestFault, matching_rule_not_supported, parse_request
 
 HELLO: Final = f"{WSD}/Hello"
@@ -151,22 +151,12 @@ def _described(name: str, announced: Announced, xaddr: str) -> etree._Element:
     declared = {prefix: uri for uri, prefix in prefixes.items()}
     element = etree.Element(qname(WSD, name), nsmap={"wsa": WSA, "wsd": WSD, **declared})
     _add_reference(element, announced.endpoint)
-    names = (etree.QName(each) for each in announced.types)
-    etree.SubElement(element, qname(WSD, "Types")).text = " ".join(
-        f"{prefixes[each.namespace or '']}:{each.localname}" for each in names
-    )
+    etree.SubElement(element, qname(WSD, "Types")).text = written_types(announced.types, prefixes)
     if announced.scopes:
         etree.SubElement(element, qname(WSD, "Scopes")).text = " ".join(announced.scopes)
     etree.SubElement(element, qname(WSD, "XAddrs")).text = xaddr
     etree.SubElement(element, qname(WSD, "MetadataVersion")).text = str(announced.metadata_version)
     return element
-
-
-def type_prefixes(types: Iterable[str]) -> dict[str, str]:
-    """The prefix for each namespace of the Clark names ``types``: the usual one (some clients compare text)."""
-    usual = {uri: prefix for prefix, uri in PREFIXES.items()}
-    namespaces = dict.fromkeys(etree.QName(each).namespace or "" for each in types)
-    return {uri: usual.get(uri, f"t{number}") for number, uri in enumerate(namespaces)}
 
 
 def _add_reference(parent: etree._Element, endpoint: str) -> None:

@@ -88,7 +88,7 @@ def hosted_services(hardware_id: str, *, for_drivers: bool = True) -> tuple[Host
 def render(metadata: HostMetadata, base_url: str) -> etree._Element:
     """wsx:Metadata. ``base_url`` is scheme, host and port at which the request came in, without final slash."""
     names = [*metadata.types, *(each for service in metadata.services for each in service.types)]
-    prefixes = _prefixes(names)
+    prefixes = type_prefixes(names)
     declared = {prefix: uri for uri, prefix in prefixes.items()}
     declared |= {"wsx": WSX, "wsdp": WSDP, "wsa": WSA, "pnpx": PNPX}
     root = etree.Element(qname(WSX, "Metadata"), nsmap=declared)
@@ -96,9 +96,9 @@ def render(metadata: HostMetadata, base_url: str) -> etree._Element:
     _fill_model(_section(root, "ThisModel"), metadata.model, base_url)
     relationship = _section(root, "Relationship")
     relationship.set("Type", f"{WSDP}/host")
-    _add_host(relationship, metadata, _types(metadata.types, prefixes), base_url)
+    _add_host(relationship, metadata, written_types(metadata.types, prefixes), base_url)
     for service in metadata.services:
-        _add_hosted(relationship, service, _types(service.types, prefixes), metadata.uuid, base_url)
+        _add_hosted(relationship, service, written_types(service.types, prefixes), metadata.uuid, base_url)
     return root
 
 
@@ -107,14 +107,15 @@ def digest(metadata: HostMetadata) -> str:
     return hashlib.sha256(etree.tostring(render(metadata, ""))).hexdigest()
 
 
-def _prefixes(names: Sequence[str]) -> dict[str, str]:
-    """A prefix for each namespace: the usual ones, since some clients compare text."""
+def type_prefixes(names: Sequence[str]) -> dict[str, str]:
+    """A prefix for each namespace of the Clark names: the usual one, since some clients compare text."""
     usual = {uri: prefix for prefix, uri in PREFIXES.items()}
     namespaces = dict.fromkeys(etree.QName(name).namespace or "" for name in names)
     return {uri: usual.get(uri, f"t{number}") for number, uri in enumerate(namespaces)}
 
 
-def _types(names: Sequence[str], prefixes: Mapping[str, str]) -> str:
+def written_types(names: Sequence[str], prefixes: Mapping[str, str]) -> str:
+    """Clark names as a list of QNames."""
     types = map(etree.QName, names)
     return " ".join(f"{prefixes[each.namespace or '']}:{each.localname}" for each in types)
 
