@@ -184,4 +184,6 @@ class Program:
             self.process.terminate()
             code = self.process.wait(5)
         self._reader.join(5)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
         return code
