@@ -220,6 +220,7 @@ class Device:
             spool=spool,
             habits=self.habits,
             sink=sink,
+            is_shared=self._settings.scanner.shared,
         )
 
     def _label(self) -> Label:

@@ -63,8 +63,10 @@ class Console:
         spool: Spool,
         habits: Callable[[], Habits],
         sink: EventSink,
+        is_shared: bool = False,
     ) -> None:
-        """``sink`` is served behind the console's port where it has none of its own.
+        """``sink`` is served behind the console's port where it has none of its own; ``is_shared``: other programs
+        use the scanner as well, so it is not held open for a console.
 
         Raises ``SpoolError`` where the device's identity cannot be kept.
         """
@@ -85,6 +87,7 @@ class Console:
             habits=habits,
             publish=self._events.publish,
             is_watched=lambda: len(self._events) > 0,
+            is_shared=is_shared,
             on_metadata=self._announce_anew,
         )
         self._discovery: DiscoveryHost | None = None

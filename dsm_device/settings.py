@@ -92,6 +92,7 @@ class ScannerSettings:
     deskew: bool = False
     two_pass_duplex: bool = False
     rotate_back: int = _checked(0, _right_angle)
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ from .console_jobs import ConsoleJobs
 from .scan_observer import ScanObserver
 from .scanner_keeper import ScannerKeeper
 from .scanner_watch import CapabilitiesChanged, Change, ScannerWatch
+from .watch_pace import WatchPolicy
 
 #: How long a scanner that was never seen may take to be opened and read.
 FIRST_LOOK_S: Final = 8.0
@@ -66,7 +67,7 @@ class _Offer:
 class ConsoleDesk(ScanObserver):
     """Implements :class:`~dsm_device.server.device_view.DeviceView`, and watches scanner and jobs for it.
 
-    ``is_watched``: whether anybody has subscribed. ``on_metadata`` is called where :meth:`metadata` is another.
+    ``is_watched``: whether anybody has subscribed; ``is_shared``: other programs use the scanner as well. ``on_metadata`` is called where :meth:`metadata` is another.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class ConsoleDesk(ScanObserver):
         habits: Callable[[], Habits],
         publish: Callable[[DeviceEvent], None],
         is_watched: Callable[[], bool],
+        is_shared: bool = False,
         on_metadata: Callable[[], None] = lambda: None,
     ) -> None:
         self._label = label
@@ -88,7 +90,9 @@ class ConsoleDesk(ScanObserver):
         self._habits = habits
         self._publish = publish
         self._on_metadata = on_metadata
-        self._watch = ScannerWatch(keeper, state_dir, self._changed, _now, is_watched=is_watched)
+        self._watch = ScannerWatch(
+            keeper, state_dir, self._changed, _now, is_watched=is_watched, policy=WatchPolicy(is_shared=is_shared)
+        )
         self._jobs = ConsoleJobs(publish, _now)
         self._offer = _Offer()
         self._is_known = asyncio.Event()
@@ -177,6 +181,7 @@ class ConsoleDesk(ScanObserver):
         self._watch.job_failed(error)
 
     def began(self, job: Job, plan: Plan) -> None:
+        self._watch.storage(is_full=False)  # looked at before the scanner was asked for
         self._watch.job_began(plan.settings.source)
         self._jobs.began(job)
 

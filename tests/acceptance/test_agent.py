@@ -17,6 +17,11 @@ from dsm_sim.peers.scan_server import Fault, Stall
 from .conftest import Desk, MakeDesk
 
 LIMIT_S = 30
+NO_FIXED_PORTS = {
+    "console": {"listen": "127.0.0.1", "http_port": 0, "discovery": False},
+    "panel": {"port": 0},
+    "metrics": {"port": 0},
+}
 
 
 @contextmanager
@@ -49,7 +54,7 @@ def until(condition: Callable[[], bool], log: Path | None = None) -> None:
 def desk_of(made: AbstractContextManager[Desk]) -> Iterator[Desk]:
     """A desk whose agent takes no fixed port."""
     with made as desk:
-        desk.configure(console={"listen": "127.0.0.1", "http_port": 0}, panel={"port": 0}, metrics={"port": 0})
+        desk.configure(**NO_FIXED_PORTS)
         yield desk
 
 
@@ -246,7 +251,7 @@ def test_stopped_in_the_middle_of_a_job_it_keeps_the_pages_and_sends_them_at_its
 def test_stopped_while_the_end_is_on_its_way_it_sends_nothing_twice(make_desk: MakeDesk):
     """The server has ended the job, and its answer does not come."""
     with make_desk(plan=(Fault("EndPostScanJob", 1, Stall()),)) as desk:
-        desk.configure(console={"listen": "127.0.0.1", "http_port": 0}, panel={"port": 0}, metrics={"port": 0})
+        desk.configure(**NO_FIXED_PORTS)
         with agent(desk) as process, desk.start("--json", "scan", "--process", "Demo") as client:
             until(lambda: [job.state for job in desk.server.jobs] == ["Completed"], desk.folder / "agent.log")
             process.terminate()
