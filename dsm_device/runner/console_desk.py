@@ -67,7 +67,8 @@ class _Offer:
 class ConsoleDesk(ScanObserver):
     """Implements :class:`~dsm_device.server.device_view.DeviceView`, and watches scanner and jobs for it.
 
-    ``is_watched``: whether anybody has subscribed; ``is_shared``: other programs use the scanner as well. ``on_metadata`` is called where :meth:`metadata` is another.
+    ``is_watched``: whether anybody has subscribed; ``is_shared``: other programs use the scanner as well.
+    ``on_metadata`` is called where :meth:`metadata` is another.
     """
 
     def __init__(
