@@ -97,7 +97,7 @@ class ConsoleDesk(ScanObserver):
         self._jobs = ConsoleJobs(publish, _now)
         self._offer = _Offer()
         self._is_known = asyncio.Event()
-        self._first_look_until = 0.0
+        self._first_look_until: float | None = None
         self._refreshing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._description = self._describe()
@@ -105,14 +105,11 @@ class ConsoleDesk(ScanObserver):
 
     async def prepare(self) -> None:
         """Read what is known from before. To be called once, before anybody asks."""
-        self._first_look_until = asyncio.get_running_loop().time() + FIRST_LOOK_S
         await self._refresh_offer()
         self._jobs.remember(await asyncio.to_thread(self._past_jobs))
 
     async def run(self) -> None:
         """Watch the scanner until this is cancelled, which is to be before the keeper is closed."""
-        if not self._is_known.is_set():
-            self._watch.note_interest()
         try:
             await self._watch.run()
         finally:
@@ -135,11 +132,15 @@ class ConsoleDesk(ScanObserver):
     # ------------------------------------------------------------------------------ what can be asked
 
     async def ready(self) -> None:
-        """After a start with a scanner that this device has never seen, until it has been looked at."""
-        left_s = self._first_look_until - asyncio.get_running_loop().time()
-        if left_s > 0:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._is_known.wait(), left_s)
+        """Where nobody has looked at the scanner yet, until somebody has: the first question wakes it."""
+        if self._is_known.is_set():
+            return
+        self._watch.note_interest()
+        now_s = asyncio.get_running_loop().time()
+        if self._first_look_until is None:
+            self._first_look_until = now_s + FIRST_LOOK_S
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._is_known.wait(), max(0.0, self._first_look_until - now_s))
 
     def metadata(self) -> HostMetadata:
         return self._metadata
