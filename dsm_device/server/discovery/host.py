@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 GROUP_IPV4: Final = "239.255.255.250"
 GROUP_IPV6: Final = "ff02::c"
 #: Of the first Hello, so that the machines of a house do not all speak at once when the power comes back.
-HELLO_DELAY_S: Final = 0.2
+HELLO_DELAY_S: Final = 0.15
 #: Of an answer to a multicast. The profile allows 5 s, but a known client listens for 2.5 s in all.
 MATCH_DELAY_S: Final = 0.25
 #: After a change, addresses are looked at again after the first of these times, twice as long after that, and so
@@ -75,6 +75,8 @@ class DiscoveryHost:
         self._links: dict[InterfaceAddress, _Link] = {}
         #: For each interface and family, the address that its last Hello named.
         self._greeted: dict[_Place, InterfaceAddress] = {}
+        #: Where it has come since the start, and has said Hello only once.
+        self._late: set[_Place] = set()
         self._complained: set[str] = set()
         self._outbox = Outbox()
         self._look_again = asyncio.Event()
@@ -146,6 +148,7 @@ class DiscoveryHost:
                 recheck_s = RECHECK_S[0]
             except TimeoutError:
                 recheck_s = min(2 * recheck_s, RECHECK_S[1])
+                self._greet_again()
             self._look_again.clear()
             try:
                 await self._refresh()
@@ -221,6 +224,15 @@ class DiscoveryHost:
         for place, link in voices.items():
             if self._greeted.get(place) != link.address:
                 self._greeted[place] = link.address
+                self._say_hello(link)
+                if self._following is not None:
+                    self._late.add(place)
+
+    def _greet_again(self) -> None:
+        """Once more where the device is since lately: a link that has just come up may not reach others yet."""
+        late, self._late = self._late, set()
+        for place, link in self._voices().items():
+            if place in late and self._greeted.get(place) == link.address:
                 self._say_hello(link)
 
     def _voices(self) -> dict[_Place, _Link]:
