@@ -302,4 +302,9 @@ class ScannerBoard:
             found.add(StateReason.ATTENTION_REQUIRED)
         if self._is_paused:
             found.add(StateReason.PAUSED)
-        return tuple(sorted(found)) or (StateReason.NONE,)
+        return tuple(sorted(found, key=_place)) or (StateReason.NONE,)
+
+
+def _place(reason: StateReason) -> tuple[bool, str]:
+    """What is the matter before that somebody is to come: sane-airscan tells its user the first that it knows."""
+    return reason is StateReason.ATTENTION_REQUIRED, reason

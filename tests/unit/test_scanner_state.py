@@ -144,6 +144,7 @@ def test_sensors_come_and_go_and_what_they_do_not_say_stays():
     board = new_board()
     board.sensed(Sensors(page_loaded=False, cover_open=True), NOW)
     assert told(board.snapshot())[2] == ["CoverOpen/ADF/Critical", "InputTrayEmpty/ADF/Warning"]
+    assert told(board.snapshot())[1] == "CoverOpen AttentionRequired"
     assert board.sensed(Sensors(), NOW) == ()
     board.sensed(Sensors(cover_open=False), NOW)
     assert told(board.snapshot()) == ("Idle", "AttentionRequired", ["InputTrayEmpty/ADF/Warning"])

@@ -24,7 +24,7 @@ class ScannerState(StrEnum):
 
 
 class StateReason(StrEnum):
-    """wscn:ScannerStateReason, in the order in which this device gives several."""
+    """wscn:ScannerStateReason."""
 
     ATTENTION_REQUIRED = "AttentionRequired"
     CALIBRATING = "Calibrating"
