@@ -40,6 +40,7 @@ from dsm_device.wire.ticket import ScanTicket
 from .console_jobs import ConsoleJobs
 from .scan_observer import ScanObserver
 from .scanner_keeper import ScannerKeeper
+from .scanner_memory import backend_of
 from .scanner_watch import CapabilitiesChanged, Change, ScannerWatch
 from .watch_pace import WatchPolicy
 
@@ -295,11 +296,11 @@ def _kept_where_equal(old: _Offer, new: _Offer) -> _Offer:
 
 
 def _scanner_names(capabilities: Capabilities | None) -> tuple[str, str]:
-    """Vendor and model for people."""
+    """Vendor and model for people; of a name that changes with the port (``fujitsu:001:004``) only what stays."""
     scanner = capabilities.scanner if capabilities else None
     if scanner is None:
         return "dsm-device", "DSM scanner"
-    return scanner.vendor or "dsm-device", scanner.model or scanner.device or "DSM scanner"
+    return scanner.vendor or "dsm-device", scanner.model or backend_of(scanner.device) or "DSM scanner"
 
 
 def _hardware_id(vendor: str, model: str) -> str:
