@@ -10,9 +10,10 @@ python=${PYTHON:-python3}
 # libsane and its tools; libtiff writes TIFF, libturbojpeg JPEG, libjbig JBIG; the compiler and headers build python-sane.
 packages="ca-certificates gcc libc6-dev libsane1 libsane-dev sane-utils libtiff6 libturbojpeg0 libjbig0"
 # Foreign readers and writers of images and documents, against which the tests and benchmarks compare; networks of the
-# tests' own.
+# tests' own, foreign clients for the console's endpoint, and what decodes their traffic.
 more="libtiff-tools netpbm libjpeg-turbo-progs jbigkit-bin libopenjp2-tools pngcheck exiv2 libimage-exiftool-perl"
 more="$more poppler-utils qpdf mupdf-tools libgxps-utils unzip iproute2"
+more="$more sane-airscan avahi-daemon dbus wsdd tshark"
 [ "$purpose" = run ] || packages="$packages $more"
 
 say() { printf '%s\n' "$*" >&2; }

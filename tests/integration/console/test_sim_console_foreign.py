@@ -11,7 +11,7 @@ import subprocess
 import sys
 import textwrap
 
-import pytest
+from tests.needs import needs
 
 #: A network with one interface, on which multicast works and nobody else is.
 NETWORK = (
@@ -34,7 +34,7 @@ def can_confine() -> bool:
     return bool(shutil.which("unshare") and shutil.which("ip")) and confined("pass").returncode == 0
 
 
-pytestmark = pytest.mark.skipif(not can_confine(), reason="no network namespaces for this user")
+pytestmark = needs(can_confine(), "no network namespaces for this user")
 
 CONSOLE = """
     import asyncio, socket, sys, time
@@ -56,7 +56,6 @@ CONSOLE = """
 
 
 def test_a_publisher_of_another_make_is_probed_and_resolved() -> None:
-    pytest.importorskip("wsdiscovery")
     done = confined(
         CONSOLE
         + """

@@ -9,7 +9,6 @@ import json
 import os
 import queue
 import secrets
-import shutil
 import subprocess
 import sys
 import threading
@@ -32,18 +31,6 @@ ENVIRONMENT = {
 
 def ip(*words: str) -> str:
     return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
-
-
-def can_network() -> bool:
-    if not shutil.which("ip"):
-        return False
-    name = f"dsm{secrets.token_hex(3)}"
-    try:
-        ip("netns", "add", name)
-        ip("netns", "del", name)
-    except subprocess.CalledProcessError:
-        return False
-    return True
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,14 +11,15 @@ import pytest
 
 from dsm_device.server.identity import Identity
 from tests.integration.discovery.device_program import NAME
-from tests.integration.discovery.lab import Lab, can_network, lab
+from tests.integration.discovery.lab import Lab, lab
+from tests.needs import needs_networks, needs_programs, program
 
-pytestmark = pytest.mark.skipif(not can_network(), reason="no network namespaces for this user")
+pytestmark = needs_networks()
 
 V4, V6 = ("10.9.0.1/24", "10.9.0.2/24"), ("fd09::1/64", "fd09::2/64")
 LOCAL = ("fe80::1/64", "fe80::2/64")
-WSDD = shutil.which("wsdd") or shutil.which("/usr/sbin/wsdd")
-needs_wsdd = pytest.mark.skipif(WSDD is None, reason="wsdd is not installed (Debian: wsdd)")
+WSDD = program("wsdd")
+needs_wsdd = needs_programs("wsdd")
 
 
 @pytest.fixture
@@ -62,7 +62,6 @@ client.stop()
 
 
 def test_the_wsdiscovery_package_finds_resolves_and_hears_it(network: Lab, tmp_path: Path) -> None:
-    pytest.importorskip("wsdiscovery")
     network.join(0, V4, V6)
     endpoint = Identity.open(tmp_path).endpoint
     script = tmp_path / "client.py"
@@ -92,7 +91,7 @@ def test_wsdd_finds_it_and_reads_what_it_is(
     network.join(0, *addresses)
     endpoint = Identity.open(tmp_path).endpoint
     device = network.start_device(tmp_path)
-    with network.start("peer", str(WSDD), "--discovery", "--no-host", "-vv", "-i", "peer0") as client:
+    with network.start("peer", WSDD, "--discovery", "--no-host", "-vv", "-i", "peer0") as client:
         client.line(f"discovered {NAME} on {shown}")
         assert device.stop() == 0
         client.line("Bye", endpoint)
@@ -103,7 +102,7 @@ def test_wsdd_finds_it_and_reads_what_it_is(
 def test_it_lives_on_one_machine_with_wsdd(network: Lab, tmp_path: Path, is_first: bool) -> None:
     """Both answer multicasts; TCP port 5357 is wsdd's then, and the device has another."""
     network.join(0, V4)
-    daemon = [str(WSDD), "-vv", "-i", "dev0", "-n", "daemon", "-4"]
+    daemon = [WSDD, "-vv", "-i", "dev0", "-n", "daemon", "-4"]
     with network.start_neighbour() as neighbour:
         started = [network.start("device", *daemon)] if is_first else []
         if is_first:
@@ -115,9 +114,7 @@ def test_it_lives_on_one_machine_with_wsdd(network: Lab, tmp_path: Path, is_firs
                 started[0].line("joined multicast group")
             neighbour.say("probe 4")
             neighbour.heard("ProbeMatches", ":5999/")
-            with network.start(
-                "peer", str(WSDD), "--discovery", "--no-host", "-vv", "-4", "-i", "peer0"
-            ) as client:
+            with network.start("peer", WSDD, "--discovery", "--no-host", "-vv", "-4", "-i", "peer0") as client:
                 client.line(f"discovered {NAME} on 10.9.0.1%peer0")
         for program in started:
             program.process.terminate()

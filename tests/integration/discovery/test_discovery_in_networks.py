@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.integration.discovery.lab import Lab, Program, can_network, lab
+from tests.integration.discovery.lab import Lab, Program, lab
+from tests.needs import needs_networks
 
-pytestmark = pytest.mark.skipif(not can_network(), reason="no network namespaces for this user")
+pytestmark = needs_networks()
 
 V4, V6 = ("10.9.0.1/24", "10.9.0.2/24"), ("fd09::1/64", "fd09::2/64")
 

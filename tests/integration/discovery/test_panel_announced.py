@@ -6,10 +6,11 @@ import sys
 
 import pytest
 
-from tests.integration.discovery.lab import HERE, can_network, lab
+from tests.integration.discovery.lab import HERE, lab
+from tests.needs import needs_networks
 
 pytest.importorskip("zeroconf")
-pytestmark = pytest.mark.skipif(not can_network(), reason="no network namespaces for this user")
+pytestmark = needs_networks()
 
 PROGRAM = str(HERE / "panel_program.py")
 NAME = "Front desk scanner._http._tcp.local."
