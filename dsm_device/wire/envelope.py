@@ -5,7 +5,7 @@ Sources: SOAP 1.2 part 1, 5; WS-Addressing (2004/08) 3; DPWS 1.0; WS-DSP, HTTP a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,13 +40,19 @@ class Answer:
 
 
 def render(
-    *, to: str, action: str, message_id: str, body: etree._Element | None, blocks: Sequence[bytes] = ()
+    *,
+    to: str,
+    action: str,
+    message_id: str,
+    body: etree._Element | None,
+    blocks: Sequence[bytes] = (),
+    inserted: Mapping[bytes, bytes] = {},
 ) -> bytes:
     """A request envelope on one line, its answer expected on the back channel.
 
     ``to`` is the URL that it is sent to, or what its specification says; ``message_id`` a fresh ``urn:uuid:``.
-    The namespaces declared on ``body`` are declared on the envelope. ``blocks`` are further header blocks as
-    text, each with all the declarations that it needs: they go in as they are.
+    The namespaces declared on ``body`` are declared on the envelope. ``blocks`` and ``inserted`` as in
+    :func:`dsm_device.wire.xml.serialize`.
     """
     declared = {"soap": SOAP, "wsa": WSA}
     if body is not None:
@@ -61,9 +67,7 @@ def render(
     content = etree.SubElement(envelope, qname(SOAP, "Body"))
     if body is not None:
         content.append(body)
-    end = f"</{header.prefix}:Header>".encode()
-    # "<" is escaped wherever it is not markup, so the first such tag is the header's own.
-    return xml.serialize(envelope).replace(end, b"".join(blocks) + end, 1)
+    return xml.serialize(envelope, blocks, inserted)
 
 
 def element(namespace: str, local: str, *prefixes: str) -> etree._Element:

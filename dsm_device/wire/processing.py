@@ -7,7 +7,7 @@ configuration service documents.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, count, islice
 from types import MappingProxyType
@@ -79,8 +79,10 @@ def _add(parent: etree._Element, local: str, text: str | None = None) -> etree._
     return child
 
 
-def _render(operation: Operation, body: etree._Element, to: str, message_id: str) -> bytes:
-    return envelope.render(to=to, action=action(operation), message_id=message_id, body=body)
+def _render(
+    operation: Operation, body: etree._Element, to: str, message_id: str, inserted: Mapping[bytes, bytes] = {}
+) -> bytes:
+    return envelope.render(to=to, action=action(operation), message_id=message_id, body=body, inserted=inserted)
 
 
 def _expect(answer: Answer, operation: Operation) -> etree._Element:
@@ -111,10 +113,10 @@ class CreatePostScanJob:
         _add(body, "UserIdentifier", self.user_identifier)
         _add(body, "PSP_Identifier", self.psp_identifier)
         _add(body, "PostScanInstructions")
-        rendered = _render(Operation.CREATE, body, to, message_id)
         # Moving elements into another tree may change their prefixes, so the text is put in place of the empty
-        # element. "<" is escaped wherever it is not markup: there is exactly one such place.
-        return rendered.replace(b"<dsp:PostScanInstructions/>", _as_dsp(self.instructions), 1)
+        # element.
+        inserted = {b"<dsp:PostScanInstructions/>": _as_dsp(self.instructions)}
+        return _render(Operation.CREATE, body, to, message_id, inserted)
 
     @staticmethod
     def parse_answer(answer: Answer) -> str:

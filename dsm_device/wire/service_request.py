@@ -312,9 +312,7 @@ def _render(addressing: Mapping[str, str], body: etree._Element | None, blocks: 
     content = _add(envelope, "Body")
     if body is not None:
         content.append(body)
-    end = f"</{header.prefix}:Header>".encode()
-    # "<" is escaped wherever it is not markup, so the first such tag is the header's own.
-    return xml.serialize(envelope).replace(end, b"".join(blocks) + end, 1)
+    return xml.serialize(envelope, blocks)
 
 
 def _add(parent: etree._Element, local: str) -> etree._Element:

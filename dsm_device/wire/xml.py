@@ -6,7 +6,7 @@ Limits apply before anything is looked at: size in octets by the caller's choice
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from lxml import etree
@@ -111,6 +111,20 @@ def writable(text: str, limit: int) -> str:
     return _NO_CHARACTER.sub("\ufffd", text[:limit])
 
 
-def serialize(root: etree._Element) -> bytes:
-    """UTF-8 with XML declaration, without BOM, as every DSM message is written."""
-    return b'<?xml version="1.0" encoding="utf-8"?>' + etree.tostring(root, encoding="utf-8")
+def serialize(
+    envelope: etree._Element, blocks: Sequence[bytes] = (), inserted: Mapping[bytes, bytes] = {}
+) -> bytes:
+    """UTF-8 with XML declaration, without BOM: every message that leaves the device is written here.
+
+    ``blocks`` are further header blocks as text, each with all the declarations that it needs: they go in as they
+    are, at the end of the header. ``inserted`` has what goes in, as it is, in the place of elements that are
+    written like its keys.
+    """
+    data = b'<?xml version="1.0" encoding="utf-8"?>' + etree.tostring(envelope, encoding="utf-8")
+    # "<" is escaped wherever it is not markup, so what is found first is not text of anybody's.
+    for place, text in inserted.items():
+        data = data.replace(place, text, 1)
+    if not blocks:
+        return data
+    end = f"</{envelope.prefix}:Header>".encode()
+    return data.replace(end, b"".join(blocks) + end, 1)

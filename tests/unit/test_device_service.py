@@ -12,6 +12,7 @@ from lxml import etree
 
 from dsm_device.server.device_service import DeviceOptions, DeviceService, Endpoint
 from dsm_device.wire import names
+from dsm_device.wire.announcing import Announced, probe_matches
 from dsm_device.wire.device.configuration import Configuration
 from dsm_device.wire.device.model import DeviceCondition, JobSummary, JobView, PastCondition, ScannerDescription
 from dsm_device.wire.hosting import digest
@@ -56,9 +57,9 @@ class Subscriptions:
 def probe_answer(body: etree._Element, xaddr: str) -> tuple[etree._Element, Sequence[bytes]]:
     if body.get("strange"):
         raise RequestFault(matching_rule_not_supported("urn:rule"))
-    matches = etree.Element(f"{{{WSD}}}ProbeMatches")
-    matches.text = xaddr
-    return matches, [f'<d:AppSequence xmlns:d="{WSD}" InstanceId="1" MessageNumber="1"/>'.encode()]
+    return probe_matches(Announced(METADATA.address, 1), xaddr), [
+        f'<d:AppSequence xmlns:d="{WSD}" InstanceId="1" MessageNumber="1"/>'.encode()
+    ]
 
 
 def request(body: str, action: str, to: str = URL) -> Request:
@@ -537,7 +538,7 @@ def test_probe_is_answered_with_the_url_of_the_device() -> None:
     root = etree.fromstring(send(request(f'<p:Probe xmlns:p="{WSD}"/>', PROBE, names.DISCOVERY_URN)))
     assert root.findtext("s:Header/a:Action", namespaces=NAMES) == f"{WSD}/ProbeMatches"
     assert root.find(f"s:Header/{{{WSD}}}AppSequence", NAMES) is not None
-    assert root.findtext(f"s:Body/{{{WSD}}}ProbeMatches", namespaces=NAMES) == f"{BASE_URL}/{METADATA.uuid}"
+    assert root.findtext(f"s:Body//{{{WSD}}}XAddrs", namespaces=NAMES) == f"{BASE_URL}/{METADATA.uuid}"
     fault = refused(f'<p:Probe xmlns:p="{WSD}" strange="1"/>', PROBE)
     assert (fault.subcode, fault.action) == ((WSD, "MatchingRuleNotSupported"), f"{WSD}/fault")
 

@@ -83,6 +83,7 @@ def _canonical(element: etree._Element) -> bytes:
     return etree.tostring(element, method="c14n", exclusive=True, with_comments=True, with_tail=False)
 
 
+@pytest.mark.writes_anything("instructions as administrators have never written them")
 @given(stored_processes())
 @example(f'<r xmlns:dsp="urn:a"><PostScanInstructions xmlns="{PSP}"><e at="dsp:x"/></PostScanInstructions></r>')
 @example(f'<r><p:PostScanInstructions xmlns:p="{PSP}"><q:e xmlns:q="{PSP}">q:x</q:e></p:PostScanInstructions></r>')
@@ -100,6 +101,7 @@ def test_instructions_are_sent_as_they_were_stored(document: str) -> None:
     assert sent.nsmap.items() >= stored.nsmap.items()
 
 
+@pytest.mark.writes_anything("instructions as administrators have never written them")
 def test_the_very_characters_of_the_children_are_kept() -> None:
     inner = '<p:a  b = "1"\n c="2"/> <!-- <x> --><![CDATA[ <y> ]]>\n<e xmlns="urn:e" xmlns:q="urn:q">q:n</e>'
     stored = _instructions(f'<r><p:PostScanInstructions xmlns:p="{PSP}">{inner}</p:PostScanInstructions></r>')
@@ -108,6 +110,7 @@ def test_the_very_characters_of_the_children_are_kept() -> None:
     assert f'<dsp:PostScanInstructions xmlns:p="{PSP}">{written}</dsp:PostScanInstructions>' in rendered
 
 
+@pytest.mark.writes_anything("instructions as administrators have never written them")
 def test_processing_instructions_are_left_out_and_their_surroundings_stay() -> None:
     stored = _instructions(
         f'<r><p:PostScanInstructions xmlns:p="{PSP}">a<?x y?>b<p:c>d<?x y?>e</p:c></p:PostScanInstructions></r>'
@@ -119,6 +122,7 @@ def test_processing_instructions_are_left_out_and_their_surroundings_stay() -> N
     assert len(list(stored.iter(etree.ProcessingInstruction))) == 2
 
 
+@pytest.mark.writes_anything("instructions as administrators have never written them")
 def test_text_that_looks_like_the_wrapper_stays_text() -> None:
     stored = _instructions(f'<r><PostScanInstructions xmlns="{PSP}"/></r>')
     rendered = CreatePostScanJob("<dsp:PostScanInstructions/>", "P", stored).render("https://x/", "urn:uuid:1")
