@@ -16,11 +16,11 @@ import dsm_sim
 _OURS = Path(__file__).parent / "data" / "schemas"
 _THEIRS = Path(dsm_sim.__file__).parent / "schemas"
 _SOAP = "http://www.w3.org/2003/05/soap-envelope"
-_WSCN = "http://schemas.microsoft.com/windows/2006/08/wdp/scan"
+_WSA = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
 _DSP = "http://schemas.microsoft.com/windows/2008/12/wdp/distributedscan/processing"
 _PARTS = {
     _SOAP: _OURS / "soap.xsd",
-    "http://schemas.xmlsoap.org/ws/2004/08/addressing": _OURS / "addressing.xsd",
+    _WSA: _OURS / "addressing.xsd",
     "http://schemas.xmlsoap.org/ws/2004/08/eventing": _OURS / "eventing.xsd",
     "http://schemas.xmlsoap.org/ws/2005/04/discovery": _OURS / "discovery.xsd",
     "http://schemas.xmlsoap.org/ws/2006/02/devprof": _OURS / "devprof.xsd",
@@ -46,9 +46,10 @@ def validate(message: bytes) -> etree._Element:
     """The envelope. Fails where ``message`` is not valid, or where its body is of an unknown kind."""
     root = etree.fromstring(message)
     assert root.tag == f"{{{_SOAP}}}Envelope", root.tag
-    body = root.find(f"{{{_SOAP}}}Body")
-    assert body is not None
-    kinds = {etree.QName(element).namespace for element in body}
-    assert kinds <= {*_PARTS, *_TO_THE_CONSOLE, *_TO_THE_SERVER, _WSCN}, kinds
-    _schema(_DSP in kinds).assertValid(root)
+    header, body = root.find(f"{{{_SOAP}}}Header"), root.find(f"{{{_SOAP}}}Body")
+    assert header is not None, "no Header"
+    assert body is not None, "no Body"
+    names = [block.tag for block in header]
+    assert all(names.count(f"{{{_WSA}}}{name}") == 1 for name in ("To", "Action", "MessageID")), names
+    _schema(any(etree.QName(element).namespace == _DSP for element in body)).assertValid(root)
     return root
