@@ -1,17 +1,24 @@
 """XML from strangers: parsed without DTD, entities, network or surprise; and built without string pasting.
 
 Limits apply before anything is looked at: size in octets by the caller's choice, depth here or by libxml2 (256).
+
+lxml keeps every name that it ever read, and what else libxml2 calls a name (namespaces, short texts), until the
+thread that has read it ends. Strangers make up as many as they like; so documents are read by threads that end.
 """
 
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from lxml import etree
 
 MAX_DEPTH = 64
+#: After so many octets of documents the next thread reads: at worst twice as much of them is remembered.
+MAX_REMEMBERED_OCTETS: Final = 1 << 20
 _NO_CHARACTER: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -34,6 +41,35 @@ def parse(data: bytes, *, limit: int, max_depth: int = MAX_DEPTH) -> etree._Elem
     """
     if len(data) > limit:
         raise XmlError(f"larger than {limit:,} octets")
+    return _READERS.read(data, max_depth)
+
+
+class _Readers:
+    """One thread after the other."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thread = _new_thread()
+        self._octets_left = MAX_REMEMBERED_OCTETS
+
+    def read(self, data: bytes, max_depth: int) -> etree._Element:
+        with self._lock:
+            if self._octets_left < 0:
+                self._thread.shutdown(wait=False)
+                self._thread, self._octets_left = _new_thread(), MAX_REMEMBERED_OCTETS
+            self._octets_left -= len(data)
+            reading = self._thread.submit(_read, data, max_depth)
+        return reading.result()
+
+
+def _new_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "xml")
+
+
+_READERS: Final = _Readers()
+
+
+def _read(data: bytes, max_depth: int) -> etree._Element:
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,

@@ -16,6 +16,7 @@ import base64
 import contextlib
 import faulthandler
 import ipaddress
+import os
 import random
 import re
 import struct
@@ -528,6 +529,11 @@ def findings(name: str, *, runs: int, seed: int, first: int) -> Iterator[Finding
     faulthandler.cancel_dump_traceback_later()
 
 
+def _rss_mib() -> float:
+    """What this process has in memory now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Throws broken input at every parser.")
     parser.add_argument("--runs", type=int, default=2000, help="inputs for each parser")
@@ -538,13 +544,15 @@ def main() -> int:
     faulthandler.enable()
     failed = False
     for name in options.target or TARGETS:
-        began = time.monotonic()
+        began, rss_mib = time.monotonic(), _rss_mib()
         found = findings(name, runs=options.runs, seed=options.seed, first=options.first)
         for finding in islice(found, MAX_FINDINGS):
             failed = True
             print(f"{name} input {finding.number} of seed {options.seed}: {finding.problem}")
             print(f"  {len(finding.data):,} octets: {finding.data[:500]!r}")
-        print(f"{name}: {options.runs:,} inputs in {time.monotonic() - began:.1f} s", flush=True)
+        took = f"{time.monotonic() - began:.1f} s"
+        memory = f"{_rss_mib() - rss_mib:+.1f} MiB of {rss_mib:.1f}"
+        print(f"{name}: {options.runs:,} inputs in {took}, memory {memory}", flush=True)
     return 1 if failed else 0
 
 
