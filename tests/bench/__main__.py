@@ -12,6 +12,7 @@ import platform
 import shutil
 from functools import partial
 
+from .console import bench_console_feeder, bench_console_memory, bench_console_probes, bench_console_questions
 from .documents import bench_documents
 from .encoders import bench as bench_encoders
 from .latency import bench_feeder, bench_first_byte, bench_slow_server, bench_spool_writes
@@ -31,6 +32,10 @@ BENCHES = {
     "first-byte": bench_first_byte,
     "slow-server": bench_slow_server,
     "probes": bench_probes,
+    "console-questions": bench_console_questions,
+    "console-feeder": bench_console_feeder,
+    "console-memory": bench_console_memory,
+    "console-probes": bench_console_probes,
 }
 
 

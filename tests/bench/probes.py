@@ -12,6 +12,7 @@ import tempfile
 import time
 import uuid
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
@@ -31,30 +32,43 @@ def bench_probes(runs: int) -> None:
         print(_flood(name, a_second, seconds))
 
 
-def _flood(name: str, a_second: float, seconds: float) -> str:
+@dataclass(frozen=True)
+class Flood:
+    sent: int
+    answers: int
+    octets: int
+
+    def __str__(self) -> str:
+        came = f"{self.answers:,} answers ({self.octets:,} octets)"
+        return f"{self.sent:,} probes ({self.sent * len(_PROBE):,} octets), {came}"
+
+
+def flood(port: int, a_second: float, seconds: float) -> Flood:
+    """From all senders in turn to the device at 127.0.0.1."""
     with ExitStack() as stack:
-        port = _free_port()
-        device = stack.enter_context(_device(stack.enter_context(tempfile.TemporaryDirectory()), port))
         senders = [stack.enter_context(_sender(number)) for number in range(_SENDERS)]
-        cpu_s, rss = _cpu_s(device.pid), _rss_mib(device.pid)
-        sent = answers = octets = 0
+        sent, came = 0, []
         began_s = time.monotonic()
         while (passed_s := time.monotonic() - began_s) < seconds:
             due = min(int(passed_s * a_second) + 1 - sent, 200)
             for _ in range(due):
                 senders[sent % _SENDERS].sendto(_fresh(), ("127.0.0.1", port))
                 sent += 1
-            came = _drain(senders, _TICK_S if due < 200 else 0)
-            answers, octets = answers + len(came), octets + sum(came)
-        cpu_s, grown = _cpu_s(device.pid) - cpu_s, _rss_mib(device.pid) - rss
-        late = _drain(senders, 0.5)
-        answers, octets = answers + len(late), octets + sum(late)
+            came += _drain(senders, _TICK_S if due < 200 else 0)
+        came += _drain(senders, 0.5)
+    return Flood(sent, len(came), sum(came))
+
+
+def _flood(name: str, a_second: float, seconds: float) -> str:
+    with ExitStack() as stack:
+        port = free_udp_port()
+        device = stack.enter_context(_device(stack.enter_context(tempfile.TemporaryDirectory()), port))
+        before_s, rss = cpu_s(device.pid), _rss_mib(device.pid)
+        found = flood(port, a_second, seconds)
+        used_s, grown = cpu_s(device.pid) - before_s, _rss_mib(device.pid) - rss
         assert device.stdin is not None
         device.stdin.close()
-    return (
-        f"{name}: {sent:,} probes ({sent * len(_PROBE):,} octets), {answers:,} answers ({octets:,} octets), "
-        f"{cpu_s / seconds:.1%} of a core, memory {grown:+.1f} MiB of {rss:.0f}"
-    )
+    return f"{name}: {found}, {used_s / seconds:.1%} of a core, memory {grown:+.1f} MiB of {rss:.0f}"
 
 
 def _device(folder: str, port: int) -> subprocess.Popen[str]:
@@ -74,7 +88,7 @@ def _device(folder: str, port: int) -> subprocess.Popen[str]:
     return device
 
 
-def _free_port() -> int:
+def free_udp_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.bind(("127.0.0.1", 0))
         return int(udp.getsockname()[1])
@@ -102,7 +116,8 @@ def _drain(senders: list[socket.socket], wait_s: float) -> list[int]:
     return sizes
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
+    """Of all its threads, since its start."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -519,9 +519,11 @@ def try_input(target: Target, data: bytes) -> str:
     return f"took {took_s:.1f} s" if took_s > LIMIT_S else ""
 
 
-def findings(name: str, *, runs: int, seed: int, first: int) -> Iterator[Finding]:
+def findings(name: str, *, runs: int, seed: int, first: int, at: Callable[[int], None]) -> Iterator[Finding]:
+    """``at`` is told the number of each input before that is tried."""
     target = TARGETS[name]
     for number in range(first, first + runs):
+        at(number)
         data = make_input(target, name, seed, number)
         faulthandler.dump_traceback_later(HANG_S, exit=True)
         if problem := try_input(target, data):
@@ -529,8 +531,22 @@ def findings(name: str, *, runs: int, seed: int, first: int) -> Iterator[Finding
     faulthandler.cancel_dump_traceback_later()
 
 
+class _MemoryMarks:
+    """What this process has in memory at the beginning of each quarter of the inputs, and at the end."""
+
+    def __init__(self, first: int, runs: int) -> None:
+        self._numbers = {first + runs * quarter // 4 for quarter in range(4)}
+        self._marks: list[float] = []
+
+    def at(self, number: int) -> None:
+        if number in self._numbers:
+            self._marks.append(_rss_mib())
+
+    def __str__(self) -> str:
+        return ", ".join(f"{each:.1f}" for each in (*self._marks, _rss_mib())) + " MiB"
+
+
 def _rss_mib() -> float:
-    """What this process has in memory now."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
@@ -544,14 +560,13 @@ def main() -> int:
     faulthandler.enable()
     failed = False
     for name in options.target or TARGETS:
-        began, rss_mib = time.monotonic(), _rss_mib()
-        found = findings(name, runs=options.runs, seed=options.seed, first=options.first)
+        began, memory = time.monotonic(), _MemoryMarks(options.first, options.runs)
+        found = findings(name, runs=options.runs, seed=options.seed, first=options.first, at=memory.at)
         for finding in islice(found, MAX_FINDINGS):
             failed = True
             print(f"{name} input {finding.number} of seed {options.seed}: {finding.problem}")
             print(f"  {len(finding.data):,} octets: {finding.data[:500]!r}")
         took = f"{time.monotonic() - began:.1f} s"
-        memory = f"{_rss_mib() - rss_mib:+.1f} MiB of {rss_mib:.1f}"
         print(f"{name}: {options.runs:,} inputs in {took}, memory {memory}", flush=True)
     return 1 if failed else 0
 
