@@ -19,6 +19,7 @@ from .latency import bench_feeder, bench_first_byte, bench_slow_server, bench_sp
 from .memory import bench_largest_page, bench_many_pages, bench_memory
 from .probes import bench_probes
 from .speed import bench_speed
+from .subscribers import bench_subscribers
 
 BENCHES = {
     "speed": bench_speed,
@@ -34,6 +35,7 @@ BENCHES = {
     "probes": bench_probes,
     "console-questions": bench_console_questions,
     "console-feeder": bench_console_feeder,
+    "subscribers": bench_subscribers,
     "console-memory": bench_console_memory,
     "console-probes": bench_console_probes,
 }

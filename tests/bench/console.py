@@ -78,9 +78,7 @@ def _peer() -> Iterator[int]:
 
 def bench_console_questions(runs: int) -> None:
     """Each figure beside that of a server that does nothing, asked in the same way at about the same time."""
-    print(
-        f"\nGetScannerElements, all four names, {_ASKED:,} questions at {_A_SECOND} a second (aim: p99 under 20 ms)"
-    )
+    print(f"\nGetScannerElements, all four names, {_ASKED:,} at {_A_SECOND} a second (aim: p99 under 20 ms)")
     with console_desk() as desk, _peer() as peer_port:
         ask(desk.http_port, (*_ELEMENTS, *_OTHERS), 200, 0)
         for is_busy in (False, True):
