@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -107,8 +108,14 @@ def bench_console_questions(runs: int) -> None:
 def bench_console_feeder(runs: int) -> None:
     """The same job with and without questions, in turn: by the scanner's log, from its first image to its last."""
     print(f"\nFeeder, {IMAGES_PER_MINUTE} images a minute, {2 * _SHEETS} sides: from first row to last byte")
+    _compare_jobs("", runs)
+    print("  The agent and all its processes on one core:")
+    _compare_jobs(str(min(os.sched_getaffinity(0))), runs)
+
+
+def _compare_jobs(cores: str, runs: int) -> None:
     quiet_s, asked_s = [], []
-    with console_desk() as desk:
+    with console_desk(cores) as desk:
         _job_s(desk, is_asked=False)
         for _ in range(runs):
             quiet_s.append(_job_s(desk, is_asked=False))

@@ -102,11 +102,11 @@ class Held:
 
 
 @contextmanager
-def console_desk(images_per_minute: int = IMAGES_PER_MINUTE) -> Iterator[ConsoleDesk]:
-    """Raises OSError, RuntimeError."""
+def console_desk(cores: str = "") -> Iterator[ConsoleDesk]:
+    """``cores``: those that the agent and all its processes have, as for taskset. Raises OSError, RuntimeError."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dsm-bench-")))
-        scanner = SimulatedScanner(folder / "scanner", ScannerModel(images_per_minute=images_per_minute))
+        scanner = SimulatedScanner(folder / "scanner", ScannerModel(images_per_minute=IMAGES_PER_MINUTE))
         environment = write_sane_config(folder / "sane", [scanner])
         server = stack.enter_context(_server(folder / "server"))
         port = stack.enter_context(closing(HeldPort(HOST, 0))).number
@@ -114,7 +114,7 @@ def console_desk(images_per_minute: int = IMAGES_PER_MINUTE) -> Iterator[Console
         process = ScanProcess(source="ADFDuplex", dpi=300)
         process.write(folder / "processes", PROCESS, f"{server['name']}:{server['port']}")
         _configure(folder, scanner.device, server["ca_file"], port, udp_port)
-        agent = stack.enter_context(_agent(folder, environment))
+        agent = stack.enter_context(_agent(folder, environment, cores))
         yield ConsoleDesk(folder / "state", scanner, agent.pid, port, udp_port)
 
 
@@ -160,8 +160,9 @@ def _configure(folder: Path, device: str, ca_file: str, http_port: int, udp_port
 
 
 @contextmanager
-def _agent(folder: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    command = [*PROGRAM, "--config", str(folder / "config.toml"), "run"]
+def _agent(folder: Path, environment: Mapping[str, str], cores: str) -> Iterator[subprocess.Popen[bytes]]:
+    bound = ["taskset", "-c", cores] if cores else []
+    command = [*bound, *PROGRAM, "--config", str(folder / "config.toml"), "run"]
     with (folder / "agent.log").open("wb") as log:
         agent = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
