@@ -48,6 +48,8 @@ _log = logging.getLogger(__name__)
 #: DPWS's own port. A device that has it answers directed probes at port 80 as well, if that is free.
 STANDARD_PORT: Final = 5357
 DIRECTED_PROBE_PORT: Final = 80
+#: For all farewells together: subscribers that do not answer, clients that do not read. The agent has 5 s in all.
+LEAVE_LIMIT_S: Final = 3.5
 
 
 class Console:
@@ -112,7 +114,7 @@ class Console:
         await self._exits.aclose()
 
     async def run(self, until: asyncio.Event) -> None:
-        """Watch the scanner until the event; then take leave of everybody, within some three seconds."""
+        """Watch the scanner until the event; then take leave of everybody, within :data:`LEAVE_LIMIT_S`."""
         watching = asyncio.create_task(self.desk.run())
         ending = asyncio.create_task(until.wait())
         try:
@@ -125,7 +127,8 @@ class Console:
             await asyncio.gather(watching, ending, return_exceptions=True)
             if self._service is not None:
                 self._service.close()
-            await self._exits.aclose()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._exits.aclose(), LEAVE_LIMIT_S)
 
     # ----------------------------------------------------------------------------------------- opening
 

@@ -7,9 +7,10 @@ import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 
+import httpx
 import pytest
 from lxml import etree
 
@@ -72,6 +73,16 @@ def text(element: etree._Element | None, local: str) -> str:
     return found[0].text or "" if found else ""
 
 
+SOAP_TYPE = "application/soap+xml; charset=utf-8"
+#: With an EndTo, so that it is told of the end.
+SUBSCRIBE = """<soap:Envelope xmlns:soap="http://www.w3.org/2003/05/soap-envelope"
+ xmlns:wsa="http://schemas.xmlsoap.org/ws/2004/08/addressing"
+ xmlns:wse="http://schemas.xmlsoap.org/ws/2004/08/eventing"><soap:Header><wsa:To>{to}</wsa:To>
+ <wsa:Action>http://schemas.xmlsoap.org/ws/2004/08/eventing/Subscribe</wsa:Action>
+ <wsa:MessageID>urn:uuid:6f1e7c1a-5d0f-5b7c-9a51-0b2f4ce1d3a7</wsa:MessageID></soap:Header><soap:Body>
+ <wse:Subscribe><wse:EndTo><wsa:Address>{sink}</wsa:Address></wse:EndTo>
+ <wse:Delivery><wse:NotifyTo><wsa:Address>{sink}</wsa:Address></wse:NotifyTo></wse:Delivery>
+ <wse:Expires>PT1H</wse:Expires></wse:Subscribe></soap:Body></soap:Envelope>"""
 SMALL = ["--set", "MediaFront/Resolution=75", "--set", "MediaFront/ColorProcessing=Grayscale8"]
 
 
@@ -163,6 +174,37 @@ def test_a_stopped_device_takes_its_leave(watched: Watched):
                 await heard_until(subscription, ENDED)
                 assert await asyncio.to_thread(process.wait, LIMIT_S) == 0
                 assert time.monotonic() - began_s < 5
+
+    play(watched, scene)
+
+
+def test_nobody_who_is_slow_keeps_it_from_stopping(watched: Watched):
+    """Subscribers that take events and never answer, and clients that send a request one octet at a time."""
+
+    async def scene(process: subprocess.Popen[str]) -> None:
+        async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with suppress(OSError):
+                await reader.read()
+            writer.close()
+
+        async with await asyncio.start_server(mute, "127.0.0.1", 0) as server, console_at(watched) as (_, device):
+            host, port = server.sockets[0].getsockname()
+            question = f"{device.origin}/dsd"
+            async with httpx.AsyncClient() as client:
+                for number in range(4):
+                    body = SUBSCRIBE.format(to=question, sink=f"http://{host}:{port}/{number}")
+                    answer = await client.post(question, content=body, headers={"Content-Type": SOAP_TYPE})
+                    assert answer.status_code == 200, answer.text
+            half = [await asyncio.open_connection("127.0.0.1", watched.port) for _ in range(3)]
+            for _, writer in half:
+                writer.write(b"POST /dsd HTTP/1.1\r\nHost: x\r\nContent-Type: application/soap+xml\r\nContent-Len")
+                await writer.drain()
+            began_s = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(process.wait, LIMIT_S) == 0
+            assert time.monotonic() - began_s < 5
+            for _, writer in half:
+                writer.close()
 
     play(watched, scene)
 
