@@ -48,8 +48,12 @@ def test_every_test_that_is_named_exists() -> None:
     assert [f"{path}::{name}" for path, name in named if name not in functions(path)] == []
 
 
-def test_every_scenario_that_is_named_exists() -> None:
-    assert set(PLAYED) <= {each.name for each in scenarios()}
+def test_every_scenario_that_is_named_exists_and_is_about_that_complaint() -> None:
+    about = {each.name: each.scenario.complaints for each in scenarios()}
+    assert set(PLAYED) <= about.keys()
+    for complaint, row in re.findall(r"(?m)^\| (R\d+): (.*)", LIST):
+        for name in re.findall(r"`scenario ([\w-]+)`", row):
+            assert complaint in about[name], name
 
 
 def test_no_name_is_of_a_form_that_nobody_checks() -> None:
