@@ -32,7 +32,7 @@ from dsm_device.runner.job_list import JobDescription, JobDetails, details, list
 from dsm_device.runner.redelivery import cancel_for_good, redeliver
 from dsm_device.runner.scan import PushScan
 from dsm_device.runner.scan_order import ScanOrder, fresh_instructions, prepare
-from dsm_device.runner.scanner_keeper import ScannerChoice, ScannerKeeper
+from dsm_device.runner.scanner_keeper import WARM_S, ScannerChoice, ScannerKeeper
 from dsm_device.runner.server_events import ServerEvents
 from dsm_device.runner.server_memory import ServerMemory
 from dsm_device.server.event_sink import EventSink, SinkOptions
@@ -195,7 +195,8 @@ class Device:
             async with AsyncExitStack() as exits:
                 if self._settings.scan_server.event_port:
                     await exits.enter_async_context(sink)
-                keeper = ScannerKeeper(self._scanner_choice(), state_dir)
+                warm_s = 0.0 if self._settings.scanner.shared else WARM_S
+                keeper = ScannerKeeper(self._scanner_choice(), state_dir, warm_s=warm_s)
                 exits.push_async_callback(_within, KEEPER_LIMIT_S, keeper.aclose)
                 console = await exits.enter_async_context(self._console(keeper, spool, sink))
                 if console.notice:

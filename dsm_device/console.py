@@ -147,7 +147,7 @@ class Console:
         await self._open_for_probes(door)
         self._serve_sink(ports)
         self._service = service
-        await self._open_discovery(ports.http_port)
+        await self._open_discovery(ports)
         self._exits.push_async_callback(self._events.aclose)
 
     def _port_options(self) -> PortOptions:
@@ -177,9 +177,14 @@ class Console:
             is_secure = bool(ports.https_port)
             self._sink.served_at("https" if is_secure else "http", ports.https_port or ports.http_port)
 
-    async def _open_discovery(self, http_port: int) -> None:
+    async def _open_discovery(self, ports: DoorPorts) -> None:
+        """HTTP is what is announced, since Windows ignores a mixture; HTTPS where HTTP answers nobody."""
         settings = self._settings
-        options = DiscoveryOptions(settings.discovery_port, settings.interfaces, settings.listen, http_port)
+        is_secure = bool(settings.client_ca)
+        port, scheme = (ports.https_port, "https") if is_secure else (ports.http_port, "http")
+        options = DiscoveryOptions(
+            settings.discovery_port, settings.interfaces, settings.listen, http_port=port, scheme=scheme
+        )
         self._answer_to_probe = probe_answer(self._identity, options)
         if settings.discovery:
             self._discovery = await self._exits.enter_async_context(DiscoveryHost(self._identity, options))

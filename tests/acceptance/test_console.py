@@ -253,6 +253,33 @@ def test_with_a_certificate_it_answers_over_tls_as_well(watched: Watched, tmp_pa
         play(watched, scene)
 
 
+def test_clients_without_a_certificate_are_sent_to_https_and_answered_nothing(watched: Watched, tmp_path):
+    authority = create_authority(tmp_path / "authority")
+    own = authority.issue(tmp_path / "console", names=("localhost",), addresses=("127.0.0.1",))
+    with closing(HeldPort("127.0.0.1", 0)) as held:
+        watched.desk.configure(
+            console={
+                "https_port": held.number,
+                "certificate": str(own.certificate),
+                "key": str(own.key),
+                "client_ca": str(authority.ca_file),
+                "discovery": True,
+                "discovery_port": held.number,
+                "interfaces": ["lo"],
+                "listen": "0.0.0.0",
+            }
+        )
+
+        async def scene(_: subprocess.Popen[str]) -> None:
+            options = ConsoleOptions(discovery=DiscoveryOptions(interfaces=("lo",), port=held.number))
+            async with Console(options) as console, httpx.AsyncClient() as client:
+                (found,) = await console.discover()
+                assert all(url.startswith(f"https://127.0.0.1:{held.number}/") for url in found.xaddrs)
+                assert (await client.get(f"http://{watched.address}/")).status_code == 403
+
+        play(watched, scene)
+
+
 def test_networks_that_may_not_come_are_shut_out(watched: Watched):
     watched.desk.configure(console={"networks": ["192.0.2.0/24"]})
     with agent(watched.desk):
