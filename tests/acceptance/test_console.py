@@ -274,7 +274,7 @@ def test_clients_without_a_certificate_are_sent_to_https_and_answered_nothing(wa
             options = ConsoleOptions(discovery=DiscoveryOptions(interfaces=("lo",), port=held.number))
             async with Console(options) as console, httpx.AsyncClient() as client:
                 (found,) = await console.discover()
-                assert all(url.startswith(f"https://127.0.0.1:{held.number}/") for url in found.xaddrs)
+                assert {url.rpartition(":")[0] for url in found.xaddrs} <= {"https://127.0.0.1", "https://[::1]"}
                 assert (await client.get(f"http://{watched.address}/")).status_code == 403
 
         play(watched, scene)
