@@ -43,10 +43,10 @@ class Agent:
 
 
 @contextmanager
-def agent_on_loopback(folder: Path) -> Iterator[Agent]:
+def agent_on_loopback(folder: Path, **console: Any) -> Iterator[Agent]:
     held = HeldPort("127.0.0.1", 0)
     try:
-        console = {"listen": "127.0.0.1", "http_port": held.number, "discovery": False}
+        console = {"listen": "127.0.0.1", "http_port": held.number, "discovery": False, **console}
         with _agent(folder, (), console, "127.0.0.1", held.number) as agent:
             yield agent
     finally:

@@ -7,15 +7,15 @@ What is not valid is left as a file in the folder that ``DSM_TEST_MESSAGES`` nam
 from __future__ import annotations
 
 import functools
+import importlib.util
 import itertools
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-_ROOT = Path(__file__).resolve().parents[2]
+_SCHEMA = Path(__file__).resolve().parents[1] / "message_schema.py"
 _numbers = itertools.count(1)
 _watching: set[int] = set()
 
@@ -58,15 +58,21 @@ def _judge(message: bytes) -> None:
         _validate()(message)
     except Exception as error:  # whatever is wrong, the test is to hear of it
         report = f"{error}\n{message.decode(errors='backslashreplace')}\n"
-        (_folder() / f"invalid-{pid}-{next(_numbers):06}").write_text(report, "utf-8")
+        name = f"{pid}-{next(_numbers):06}"
+        written = _folder() / f"part-{name}"
+        written.write_text(report, "utf-8")
+        written.rename(_folder() / f"invalid-{name}")  # never seen by halves
 
 
+@functools.cache
 def _validate() -> Callable[[bytes], object]:
-    """Loaded late: a process that sends nothing has no use for schemas."""
-    if "tests.message_schema" not in sys.modules and str(_ROOT) not in sys.path:
-        sys.path.append(str(_ROOT))
-    from tests.message_schema import validate
-
+    """Loaded late, as a process that sends nothing has no use for it; by its place, whatever is installed."""
+    spec = importlib.util.spec_from_file_location("message_schema", _SCHEMA)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    validate: Callable[[bytes], object] = module.validate
     return validate
 
 

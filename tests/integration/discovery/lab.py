@@ -22,10 +22,16 @@ from typing import Any, Self
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
-#: In which the programs of this project are found.
+#: In which the programs of this project are found, and watched (``tests/watch``).
 ENVIRONMENT = {
     **os.environ,
-    "PYTHONPATH": os.pathsep.join([*(str(ROOT / each) for each in (".", "drivers", "hw-sim")), *sys.path[1:]]),
+    "PYTHONPATH": os.pathsep.join(
+        [
+            os.environ.get("PYTHONPATH", "."),
+            *(str(ROOT / each) for each in (".", "drivers", "hw-sim")),
+            *sys.path[1:],
+        ]
+    ),
 }
 
 
