@@ -43,11 +43,12 @@ class Agent:
 
 
 @contextmanager
-def agent_on_loopback(folder: Path, **console: Any) -> Iterator[Agent]:
+def agent_on_loopback(folder: Path, *, device: str = "", **console: Any) -> Iterator[Agent]:
+    """``device``: the scanner's name in the configuration, "" for the only one that there is."""
     held = HeldPort("127.0.0.1", 0)
     try:
         console = {"listen": "127.0.0.1", "http_port": held.number, "discovery": False, **console}
-        with _agent(folder, (), console, "127.0.0.1", held.number) as agent:
+        with _agent(folder, (), console, "127.0.0.1", held.number, device) as agent:
             yield agent
     finally:
         held.close()
@@ -62,11 +63,11 @@ def agent_in(folder: Path, namespace: str, host: str = "localhost", **console: A
 
 @contextmanager
 def _agent(
-    folder: Path, before: Sequence[str], console: Mapping[str, Any], host: str, port: int
+    folder: Path, before: Sequence[str], console: Mapping[str, Any], host: str, port: int, device: str = ""
 ) -> Iterator[Agent]:
     scanner = SimulatedScanner(folder / "scanner")
     environment = write_sane_config(folder / "sane", [scanner], environment=ENVIRONMENT)
-    _configure(folder, {"https_port": 0, **console})
+    _configure(folder, device, {"https_port": 0, **console})
     log = folder / "agent.log"
     with log.open("wb") as stream:
         command = [*before, *PROGRAM, "--config", str(folder / "config.toml"), "run"]
@@ -91,10 +92,11 @@ def until(condition: Callable[[], bool], log: Path) -> None:
         time.sleep(_POLL_S)
 
 
-def _configure(folder: Path, console: Mapping[str, Any]) -> None:
+def _configure(folder: Path, device: str, console: Mapping[str, Any]) -> None:
     (folder / "processes").mkdir(exist_ok=True)
     sections: dict[str, Mapping[str, Any]] = {
         "device": {"name": NAME, "state_dir": str(folder / "state")},
+        "scanner": {"device": device},
         "directory": {"source": "files", "path": str(folder / "processes"), "user": "amelie"},
         "console": console,
         "panel": {"port": 0},

@@ -45,6 +45,7 @@ EVENTS = (
     "JobStatusEvent",
     "JobEndStateEvent",
 )
+GET = "http://schemas.xmlsoap.org/ws/2004/09/transfer/Get"
 #: The same in every Subscribe, Renew, GetStatus and Unsubscribe.
 ONE_ID = "urn:uuid:c2a1dd67-2f5b-4c0e-9a0f-5a1de7b1f6aa"
 LIMIT_S = 20.0
@@ -105,7 +106,16 @@ def test_its_small_reads_hold_all_that_discovery_answers(tmp_path: Path) -> None
         resolved = datagram(port, "Resolve", body, "urn:uuid:00000000-0000-4000-8000-000000000002")
         url = at(resolved, ".//wsd:ResolveMatch/wsd:XAddrs")
         assert url.startswith(f"{agent.url}/")
-        assert "scan" in hosted(ask(url, "http://schemas.xmlsoap.org/ws/2004/09/transfer/Get"))
+        assert "scan" in hosted(ask(url, GET))
+
+
+def test_a_scanner_opened_by_name_is_not_called_by_its_port(tmp_path: Path) -> None:
+    """The model is unknown then; an address would make another device of it whenever it is plugged in anew."""
+    with agent_on_loopback(tmp_path, device="dsmsim:001:004") as agent:
+        elements(agent, "ScannerConfiguration")  # answered when the scanner has been looked at
+        answer = ask(f"{agent.url}/", GET)
+        assert at(answer, ".//wsdp:ModelName") == "dsmsim"
+        assert "001" not in at(answer, ".//{http://schemas.microsoft.com/windows/pnpx/2005/10}HardwareId")
 
 
 def datagram(port: int, kind: str, body: str, message_id: str) -> etree._Element:
