@@ -72,11 +72,9 @@ def _check_log() -> None:
 # -------------------------------------------------------------------------------------------- bodies
 
 
-def _endpoint() -> SoapEndpoint:
-    return SoapEndpoint(DeviceService(SampleView(), Subscriptions(), probe_answer), METADATA.uuid)
-
-
-_DOOR: Final = FrontDoor(_endpoint(), None, lambda: About("Front desk", "DSM"))
+_VIEW: Final = SampleView()
+_ENDPOINT: Final = SoapEndpoint(DeviceService(_VIEW, Subscriptions(), probe_answer), METADATA.uuid)
+_DOOR: Final = FrontDoor(_ENDPOINT, None, lambda: About("Front desk", "DSM"))
 _PATHS: Final = ("/scan", "/dsd", f"/{METADATA.uuid}", "/", "/subscriptions/1")
 
 
@@ -84,6 +82,7 @@ def ask_console(data: bytes) -> None:
     """Any body has an answer: SOAP that fits an envelope, or a status that says why there is none."""
     _listen_to_errors()
     status, body = _LOOP.run_until_complete(_exchange(data, _PATHS[len(data) % len(_PATHS)]))
+    _VIEW.validated.clear()  # it remembers for others what it was asked
     assert status in (200, 202, 400, 413, 500), status
     assert len(body) <= MAX_ENVELOPE_OCTETS
     if status == 500:
