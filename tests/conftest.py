@@ -26,7 +26,9 @@ _WATCH: Final = Path(__file__).with_name("watch")
 
 def _watch_messages() -> ModuleType:
     """From here on, in this process and in all that it starts."""
-    os.environ["DSM_TEST_MESSAGES"] = tempfile.mkdtemp(prefix="dsm-messages-")
+    folder = tempfile.mkdtemp(prefix="dsm-messages-")
+    Path(folder).chmod(0o1777)  # some tests run the device as somebody else
+    os.environ["DSM_TEST_MESSAGES"] = folder
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_WATCH), os.environ.get("PYTHONPATH"))))
     sys.path.insert(0, str(_WATCH))
     import message_watch
