@@ -43,7 +43,10 @@ def can_network() -> bool:
     name = f"dsm{secrets.token_hex(3)}"
     try:
         subprocess.run(["ip", "netns", "add", name], check=True, capture_output=True)
-        subprocess.run(["ip", "netns", "del", name], check=True, capture_output=True)
+        try:  # to be made is not to be entered
+            subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True, capture_output=True)
+        finally:
+            subprocess.run(["ip", "netns", "del", name], check=True, capture_output=True)
     except subprocess.CalledProcessError:
         return False
     return True
