@@ -161,7 +161,7 @@ class Console:
         return PortOptions(settings.listen, settings.http_port, settings.https_port, http)
 
     async def _open_for_probes(self, door: FrontDoor) -> None:
-        """A console that is given an address often asks at port 80 (dpws.md, open points)."""
+        """A console that is given an address often asks at port 80 (DPWS hosting, open points)."""
         if self._settings.http_port != STANDARD_PORT:
             return
         http = replace(self._port_options().http, certificate="", key="", client_ca="")

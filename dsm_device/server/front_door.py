@@ -1,6 +1,6 @@
 """The one application behind the console's ports: who gets which request, and what is no request for anybody.
 
-In front stand the paths of the event sink, whose secret is their key. All else is SOAP over HTTP as dpws.md 7 has
+In front stand the paths of the event sink, whose secret is their key. All else is SOAP over HTTP as DPWS hosting has
 it, and goes to the :class:`SoapService`, which takes octets and gives some.
 """
 
@@ -86,7 +86,7 @@ class DoorOptions:
     """Limits of one request, and whom it is taken from."""
 
     max_octets: int = MAX_ENVELOPE_OCTETS
-    #: From the head of a request until all of it is there. Head and body have the 30 s of dpws.md 7 together.
+    #: From the head of a request until all of it is there. Head and body have the 30 s of DPWS hosting together.
     body_s: float = 20.0
     answer_s: float = 20.0
     #: Only clients that have shown a certificate are answered, except at the sink.

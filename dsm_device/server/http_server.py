@@ -42,7 +42,7 @@ _OUT_OF_FILES_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
-    """Limits of one port. Source of the numbers: dpws.md 7."""
+    """Limits of one port. Source of the numbers: DPWS hosting."""
 
     networks: Networks = field(default_factory=Networks)
     places: PlaceLimits = field(default_factory=PlaceLimits)

@@ -1,6 +1,6 @@
 """Who this device is to its clients, over all restarts: ``<state_dir>/identity.json``.
 
-Sources: dpws.md 2; WS-Discovery (2005/04) 4 and appendix I; DPWS 1.0. A client drops the addresses of a lower
+Sources: DPWS hosting; WS-Discovery (2005/04) 4 and appendix I; DPWS 1.0. A client drops the addresses of a lower
 InstanceId than it has seen, and messages of a lower number; a new UUID is a new device to everyone. So the record
 is written, and synced, before anything of it is told, and a second copy stands beside it.
 """

@@ -12,7 +12,7 @@ from itertools import count
 
 @dataclass(frozen=True, slots=True)
 class PlaceLimits:
-    """Connections at the same time. Source of ``total``: dpws.md 7; the other keeps places for other hosts."""
+    """Connections at the same time. Source of ``total``: DPWS hosting; the other keeps places for other hosts."""
 
     total: int = 16
     per_host: int = 8

@@ -1,6 +1,6 @@
 """Octets of a request to octets of an answer, and its status of HTTP: what lies between the door and the device.
 
-Source: dpws.md 7; SOAP 1.2 part 2, 7.5 (statuses).
+Source: DPWS hosting; SOAP 1.2 part 2, 7.5 (statuses).
 """
 
 from __future__ import annotations

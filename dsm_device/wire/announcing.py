@@ -1,6 +1,6 @@
 """The device's side of WS-Discovery: what it says of itself, what it is asked, and whether it is meant.
 
-Sources: WS-Discovery (2005/04) 4 to 6 and appendix I; DPWS 1.0, 4; dpws.md 3 and 4. Messages of the OASIS version
+Sources: WS-Discovery (2005/04) 4 to 6 and appendix I; DPWS 1.0, 4; DPWS hosting. Messages of the OASIS version
 (WS-Discovery 1.1) have other namespaces and are refused as unknown.
 """
 

@@ -1,6 +1,6 @@
 """What the package WSD-python sends, which is often not quite lawful, and what it needs in the answers.
 
-It cannot be installed beside the others; these are its habits as the project's reference has them (interop.md, 4):
+It cannot be installed beside the others; these are its habits as the project's reference has them:
 one MessageID for all subscriptions, the service's own URL for their management, both members of each choice in a
 ticket, prefixes compared as text, 4,096 octets for a datagram.
 """

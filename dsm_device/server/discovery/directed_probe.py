@@ -1,4 +1,4 @@
-"""Probes by HTTP, from a console that was given this device's address (dpws.md 4, directed probe)."""
+"""Probes by HTTP, from a console that was given this device's address (DPWS hosting, directed probe)."""
 
 from __future__ import annotations
 
