@@ -1,7 +1,7 @@
 """The one application behind the console's ports: who gets which request, and what is no request for anybody.
 
-In front stand the paths of the event sink, whose secret is their key. All else is SOAP over HTTP as DPWS hosting has
-it, and goes to the :class:`SoapService`, which takes octets and gives some.
+In front stand the paths of the event sink, whose secret is their key. All else is SOAP over HTTP, as DPWS
+hosting has it, and goes to the :class:`SoapService`, which takes octets and gives some.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The device on the network: says Hello and Bye, answers Probe and Resolve, and follows the machine's addresses.
 
-Sources: WS-Discovery (2005/04) 4 to 6; DPWS 1.0, 4; DPWS hosting. Nothing that happens to an interface, and nothing
+Sources: WS-Discovery (2005/04) 4 to 6; DPWS 1.0, 4. Nothing that happens to an interface, and nothing
 that comes in, stops the rest: what fails is tried again when something changes, and every :data:`RECHECK_S`.
 """
 
