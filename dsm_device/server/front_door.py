@@ -238,5 +238,7 @@ def _page(about: About) -> bytes:
     name, model = html.escape(about.name), html.escape(about.model)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>'
-        f"<h1>{name}</h1><p>{model}</p></html>\n"
+        '<meta name="viewport" content="width=device-width">'
+        f"<h1>{name}</h1><p>{model}</p><p>A scanner for Distributed Scan Management. To add it to the scan "
+        "management console, give that this address.</p></html>\n"
     ).encode()
