@@ -359,8 +359,8 @@ async def test_the_page_has_a_name_and_a_model_and_no_more() -> None:
     assert page.text == (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Front &lt;desk&gt;</title>'
         '<meta name="viewport" content="width=device-width">'
-        "<h1>Front &lt;desk&gt;</h1><p>Model &amp; co</p><p>A scanner for Distributed Scan Management. To add it to "
-        "the scan management console, give that this address.</p></html>\n"
+        "<h1>Front &lt;desk&gt;</h1><p>Model &amp; co</p><p>A scanner for Distributed Scan Management. To add it "
+        "to the scan management console, give that this address.</p></html>\n"
     )
     assert head.content == b""
     assert head.headers["content-length"] == page.headers["content-length"]
