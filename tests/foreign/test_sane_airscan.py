@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -132,7 +133,7 @@ def test_it_discovers_the_device_from_another_machine(
 ) -> None:
     network.join(0, *addresses)
     with agent_in(tmp_path, network.device, listen="::") as agent:
-        until((tmp_path / "state" / "capabilities.json").exists, agent.log)
+        _look_at_the_scanner(network)
         model = agent.scanner.model
         device = f"airscan:w0:{model.vendor} {model.model}"
         command = f'scanimage -L && scanimage -d "{device}" -A'
@@ -140,6 +141,13 @@ def test_it_discovers_the_device_from_another_machine(
     assert done.returncode == 0, done.stderr
     assert f"device `{device}' is a WSD {model.vendor} {model.model} ip={shown}\n" in done.stdout
     assert offered(done.stdout, "source") == "Flatbed|ADF|ADF Duplex"
+
+
+def _look_at_the_scanner(network: Lab) -> None:
+    """A first question has the device open it, and know its model from then on."""
+    command = [sys.executable, "-m", "dsm_device", "sim", "console", "show", "127.0.0.1"]
+    with network.start("device", *command) as console:
+        assert console.process.wait(30) == 0, console.seen
 
 
 def in_the_other_network(network: Lab, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
