@@ -57,7 +57,7 @@ from dsm_device.wire import (
     repository,
     scan_process,
 )
-from dsm_device.wire.device import elements, operations
+from dsm_device.wire.device import operations
 from dsm_device.wire.envelope import parse_answer
 from dsm_device.wire.names import WSA
 from dsm_device.wire.service_request import (
@@ -126,8 +126,10 @@ def _question(data: bytes) -> None:
     if isinstance(question, operations.ValidateScanTicket):
         image = ImageInfo(2480, 3508, 310)
         body = operations.validation(manner, front=image, back=image, valid=False, corrected=question.ticket)
-    elif isinstance(question, operations.GetScannerElements | operations.GetJobElements):
-        body = operations.scanner_elements(manner, question.names, elements.root)
+    elif isinstance(question, operations.GetScannerElements):
+        body = operations.scanner_elements(manner, question.names, lambda _: None)
+    elif isinstance(question, operations.GetJobElements):
+        body = operations.job_elements(manner, question.names, lambda _: None)
     else:
         body = operations.job_list(manner, question, [])
     answer = parse_answer(render_answer(manner.action, "urn:uuid:2", "", body), request_id="")
