@@ -74,7 +74,8 @@ class Console:
         """
         self._settings = settings
         self._sink = sink
-        self._exits = AsyncExitStack()
+        self._doors = AsyncExitStack()
+        self._voices = AsyncExitStack()
         self._identity = Identity.open(state_dir)
         self._events = EventSource(
             SinkRule(lambda: _interfaces(read_addresses())),
@@ -104,14 +105,14 @@ class Console:
         try:
             await self._open()
         except BaseException:
-            await self._exits.aclose()
+            await self._close()
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._exits.aclose()
+        await self._close()
 
     async def run(self, until: asyncio.Event) -> None:
         """Watch the scanner until the event; then take leave of everybody, within :data:`LEAVE_LIMIT_S`."""
@@ -128,12 +129,16 @@ class Console:
             if self._service is not None:
                 self._service.close()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._exits.aclose(), LEAVE_LIMIT_S)
+                await asyncio.wait_for(self._close(), LEAVE_LIMIT_S)
+
+    async def _close(self) -> None:
+        """Subscribers hear of the end, then the network; meanwhile doors close. May be repeated."""
+        await asyncio.gather(self._voices.aclose(), self._doors.aclose())
 
     # ----------------------------------------------------------------------------------------- opening
 
     async def _open(self) -> None:
-        """What is closed last is opened first: subscribers hear of the end, then the network, then doors close."""
+        """Doors first: what is announced has to be there."""
         await self.desk.prepare()
         self._identity.describe(hosting.digest(self.desk.metadata()))
         service = DeviceService(self.desk, _Subscriptions(self._events, self.desk), self._answer_probe)
@@ -143,12 +148,12 @@ class Console:
             self._about,
             DoorOptions(needs_certificate=bool(self._settings.client_ca)),
         )
-        ports = await self._exits.enter_async_context(DoorPorts(door, self._port_options()))
+        ports = await self._doors.enter_async_context(DoorPorts(door, self._port_options()))
         await self._open_for_probes(door)
         self._serve_sink(ports)
         self._service = service
         await self._open_discovery(ports)
-        self._exits.push_async_callback(self._events.aclose)
+        self._voices.push_async_callback(self._events.aclose)
 
     def _port_options(self) -> PortOptions:
         settings = self._settings
@@ -167,7 +172,7 @@ class Console:
         http = replace(self._port_options().http, certificate="", key="", client_ca="")
         try:
             port = PortOptions(self._settings.listen, DIRECTED_PROBE_PORT, 0, http)
-            await self._exits.enter_async_context(DoorPorts(door, port))
+            await self._doors.enter_async_context(DoorPorts(door, port))
         except ConfigurationError as error:
             _log.info("directed probes are not answered at port %d: %s", DIRECTED_PROBE_PORT, error.message)
 
@@ -187,7 +192,7 @@ class Console:
         )
         self._answer_to_probe = probe_answer(self._identity, options)
         if settings.discovery:
-            self._discovery = await self._exits.enter_async_context(DiscoveryHost(self._identity, options))
+            self._discovery = await self._voices.enter_async_context(DiscoveryHost(self._identity, options))
 
     # ----------------------------------------------------------------------------------------- answers
 

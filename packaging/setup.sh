@@ -12,7 +12,7 @@ packages="ca-certificates gcc libc6-dev libsane1 libsane-dev sane-utils libtiff6
 # Foreign readers and writers of images and documents, against which the tests and benchmarks compare; networks of the
 # tests' own, foreign clients for the console's endpoint, and what decodes their traffic.
 more="libtiff-tools netpbm libjpeg-turbo-progs jbigkit-bin libopenjp2-tools pngcheck exiv2 libimage-exiftool-perl"
-more="$more poppler-utils qpdf mupdf-tools libgxps-utils unzip iproute2"
+more="$more poppler-utils qpdf mupdf-tools libgxps-utils unzip iproute2 procps"
 more="$more sane-airscan avahi-daemon dbus wsdd tshark"
 [ "$purpose" = run ] || packages="$packages $more"
 
