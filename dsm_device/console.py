@@ -117,15 +117,11 @@ class Console:
     async def run(self, until: asyncio.Event) -> None:
         """Watch the scanner until the event; then take leave of everybody, within :data:`LEAVE_LIMIT_S`."""
         watching = asyncio.create_task(self.desk.run())
-        ending = asyncio.create_task(until.wait())
         try:
-            await asyncio.wait({watching, ending}, return_when=asyncio.FIRST_COMPLETED)
-            if watching.done():
-                await watching  # a defect: the agent ends by it
+            await until.wait()
         finally:
-            for task in (watching, ending):
-                task.cancel()
-            await asyncio.gather(watching, ending, return_exceptions=True)
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
             if self._service is not None:
                 self._service.close()
             with suppress(TimeoutError):

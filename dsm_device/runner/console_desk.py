@@ -7,6 +7,7 @@ they change, and is there until it is replaced.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -38,14 +39,18 @@ from dsm_device.wire.hosting import HostMetadata, ThisDevice, ThisModel, hosted_
 from dsm_device.wire.ticket import ScanTicket
 
 from .console_jobs import ConsoleJobs
-from .scan_observer import ScanObserver
+from .scan_observer import ScanObserver, harmless
 from .scanner_keeper import ScannerKeeper
 from .scanner_memory import backend_of
 from .scanner_watch import CapabilitiesChanged, Change, ScannerWatch
 from .watch_pace import WatchPolicy
 
+_log = logging.getLogger(__name__)
+
 #: How long a scanner that was never seen may take to be opened and read.
 FIRST_LOOK_S: Final = 8.0
+#: How long it is not watched after a defect.
+ILL_S: Final = 60.0
 HOME_PAGE: Final = "https://github.com/dsm-device/dsm-device"
 
 
@@ -112,10 +117,19 @@ class ConsoleDesk(ScanObserver):
     async def run(self) -> None:
         """Watch the scanner until this is cancelled, which is to be before the keeper is closed."""
         try:
-            await self._watch.run()
+            while True:
+                await self._watched()
         finally:
             for task in self._tasks:
                 task.cancel()
+
+    async def _watched(self) -> None:
+        """A defect here costs what the console sees of the scanner for a while, and no job."""
+        try:
+            await self._watch.run()
+        except Exception:
+            _log.exception("the scanner cannot be watched right now")
+            await asyncio.sleep(ILL_S)
 
     def settings_changed(self, label: Label) -> None:
         self._label = label
@@ -180,25 +194,31 @@ class ConsoleDesk(ScanObserver):
 
     # ------------------------------------------------------------------------------- what jobs meet
 
+    @harmless
     def refused(self, error: ScannerError) -> None:
         self._watch.job_failed(error)
 
+    @harmless
     def began(self, job: Job, plan: Plan) -> None:
         self._watch.storage(is_full=False)  # looked at before the scanner was asked for
         self._watch.job_began(plan.settings.source)
         self._jobs.began(job)
 
+    @harmless
     def arriving(self) -> None:
         self._watch.page_acquired()
 
+    @harmless
     def image(self, job_id: str) -> None:
         self._watch.page_acquired()
         self._jobs.image(job_id)
 
+    @harmless
     def waits(self, job_id: str, error: ScannerError) -> None:
         self._watch.job_waits(error)
         self._jobs.waits(job_id)
 
+    @harmless
     def ended(self, job_id: str, error: BaseException | None) -> None:
         if isinstance(error, ScannerError):
             self._watch.job_failed(error)

@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+import functools
+import logging
+from collections.abc import Callable
+from typing import ParamSpec
+
 from dsm_device.errors import ScannerError
 from dsm_device.job.model import Job
 from dsm_device.job.plan import Plan
+
+_log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+
+
+def harmless(method: Callable[P, None]) -> Callable[P, None]:
+    """``method``, of which no defect reaches the job that is watched: it is logged instead."""
+
+    @functools.wraps(method)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            method(*args, **kwargs)
+        except Exception:
+            _log.exception("a job cannot be watched (%s)", method.__name__)
+
+    return guarded
 
 
 class ScanObserver:
