@@ -63,16 +63,26 @@ class Lab:
             self.address(far, theirs, at="peer")
         self.set("link", "set", near, "up")
         self.set("link", "set", far, "up", at="peer")
-        self._await_carrier(near, far)
+        # The kernel drops what is sent before it has seen both ends up.
+        self._await((self.device, near, True), (self.peer, far, True))
 
-    def _await_carrier(self, near: str, far: str) -> None:
-        """The kernel drops what is sent before it has seen both ends up."""
+    def _await(self, *ends: tuple[str, str, bool]) -> None:
+        """Until each interface is up, or is not."""
         end_s = time.monotonic() + 10
         while time.monotonic() < end_s:
-            shown = [("-n", self.device, "link", "show", near), ("-n", self.peer, "link", "show", far)]
-            if all("state UP" in ip(*words) for words in shown):
+            if all(("state UP" in ip("-n", place, "link", "show", name)) is is_up for place, name, is_up in ends):
                 return
-        raise AssertionError(f"{near} and {far} do not come up")
+        raise AssertionError(f"the kernel does not see it: {ends}")
+
+    def pull(self, number: int, at: str = "device") -> None:
+        """Pull the cable at one end; returns when the kernel has seen that at both, up to a second later."""
+        near, far = f"dev{number}", f"peer{number}"
+        self.set("link", "set", near if at == "device" else far, "down", at=at)
+        self._await((self.device, near, False), (self.peer, far, False))
+
+    def plug(self, number: int, at: str = "device") -> None:
+        near, far = f"dev{number}", f"peer{number}"
+        self.set("link", "set", near if at == "device" else far, "up", at=at)
 
     def address(self, interface: str, address: str, *, at: str = "device", verb: str = "add") -> None:
         wait = ["nodad"] if ":" in address and verb == "add" else []

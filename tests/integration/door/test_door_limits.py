@@ -263,11 +263,10 @@ async def test_a_port_that_is_taken_is_told_in_one_line() -> None:
     assert caught.value.exit_code == 2
 
 
-@pytest.mark.parametrize(("listen", "words"), [("192.0.2.77", "address"), ("not an address", "address")])
-async def test_an_address_that_is_not_ours(listen: str, words: str) -> None:
+async def test_what_is_no_address() -> None:
     async with open_door() as door:
-        with pytest.raises(ConfigurationError, match=words):
-            await DoorPorts(door.ports.application, PortOptions(listen, 0)).start()
+        with pytest.raises(ConfigurationError, match="address"):
+            await DoorPorts(door.ports.application, PortOptions("not an address", 0)).start()
 
 
 async def test_it_stops_at_once_even_with_clients_that_hang_on() -> None:
