@@ -291,6 +291,10 @@ class Delivery:
         """Whether the server may have a post-scan job of this one that :meth:`cancel` would cancel."""
         return bool(self._folder.job.token) and not self._ended and not self._end_in_doubt
 
+    def is_unwanted(self) -> None:
+        """The user wants no more of the job: :meth:`cancel` goes out also where an end may have arrived."""
+        self._end_in_doubt = False
+
     async def cancel(self, limit_s: float = CANCEL_LIMIT_S) -> bool:
         """Cancel the post-scan job, as well as the server allows in ``limit_s``; whether nothing is left to try.
 

@@ -72,6 +72,7 @@ async def cancel_for_good(folder: JobFolder, delivery: Delivery, limit_s: float 
     said once more by the user, it goes as well.
     """
     was_wanted = folder.job.state.command is Command.CANCEL
+    delivery.is_unwanted()
     if delivery.may_be_open and not was_wanted:
         await to_its_end(folder.cancel_wanted)
     if await delivery.cancel(limit_s) or was_wanted:

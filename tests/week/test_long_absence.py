@@ -98,6 +98,23 @@ def test_an_end_in_doubt_is_asked_for_whatever_hinders_it_first(scene: Scene):
     assert [job.ended_by for job in scene.server.jobs.values()] == ["End"]
 
 
+def test_a_cancel_goes_out_also_where_the_end_may_have_arrived(scene: Scene):
+    async def cancelled_in_doubt() -> None:
+        scene.folder.set_token(await scene.server.create_job("", "a-process", None))
+        for event in (JobEvent.ACCEPTED, JobEvent.END_BEGUN):
+            scene.folder.apply(event)
+        scene.server.down_until_s = HOUR_S
+        delivery = scene.delivery()
+        with pytest.raises(ServerError):
+            await delivery.end_begun()
+        scene.server.down_until_s = 0.0
+        await cancel_for_good(scene.folder, delivery)
+
+    in_virtual_time(cancelled_in_doubt())
+    assert [job.state for job in scene.server.jobs.values()] == ["Canceled"]
+    assert list(scene.spool.jobs()) == []
+
+
 def test_said_once_more_it_is_given_up(scene: Scene):
     async def cancelled_twice() -> None:
         await scene.begin()
