@@ -51,7 +51,6 @@ _log = logging.getLogger(__name__)
 FIRST_LOOK_S: Final = 8.0
 #: How long it is not watched after a defect.
 ILL_S: Final = 60.0
-HOME_PAGE: Final = "https://github.com/dsm-device/dsm-device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +276,7 @@ class ConsoleDesk(ScanObserver):
         return HostMetadata(
             self._uuid,
             ThisDevice(self._label.name, __version__, self._uuid[:8]),
-            ThisModel(vendor, HOME_PAGE, model, __version__, HOME_PAGE),
+            ThisModel(vendor, "", model, __version__, ""),
             hosted_services(_hardware_id(vendor, model)),
         )
 

@@ -39,7 +39,8 @@ class ThisDevice:
 
 @dataclass(frozen=True, slots=True)
 class ThisModel:
-    """Its kind. ``category`` is what Windows shows it among (PnP-X, DeviceCategory)."""
+    """Its kind. ``category`` is what Windows shows it among (PnP-X, DeviceCategory). For a URL that is "" the
+    device's own page is told: clients want one."""
 
     manufacturer: str
     manufacturer_url: str
@@ -133,12 +134,13 @@ def _fill_device(element: etree._Element, device: ThisDevice) -> None:
 
 
 def _fill_model(element: etree._Element, model: ThisModel, base_url: str) -> None:
+    page = f"{base_url}/"
     _add_localized(element, "Manufacturer", model.manufacturer, model.language)
-    _add(element, "ManufacturerUrl", model.manufacturer_url)
+    _add(element, "ManufacturerUrl", model.manufacturer_url or page)
     _add_localized(element, "ModelName", model.model_name, model.language)
     _add(element, "ModelNumber", model.model_number)
-    _add(element, "ModelUrl", model.model_url)
-    _add(element, "PresentationUrl", f"{base_url}/")
+    _add(element, "ModelUrl", model.model_url or page)
+    _add(element, "PresentationUrl", page)
     _add(element, "DeviceCategory", model.category, PNPX)
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from lxml import etree
 
 from dsm_device.server.device_service import DeviceService, Endpoint
-from dsm_device.wire import names
+from dsm_device.wire import hosting, names
 from dsm_device.wire.device import events, faults
 from dsm_device.wire.device.configuration import Configuration
 from dsm_device.wire.device.model import JobStatus, JobSummary
+from dsm_device.wire.hosting import ThisModel
 from dsm_device.wire.names import DSD, WSCN
 from dsm_device.wire.service_request import (
     OutgoingFault,
@@ -27,6 +29,7 @@ from tests.unit.device_samples import (
     BASE_URL,
     CONFIGURATION,
     JAM,
+    METADATA,
     SAMPLES,
     STATUS,
     SampleView,
@@ -150,3 +153,11 @@ def test_the_fault_is_the_published_one(name: str) -> None:
         assert b"<soap:Detail><wsa:Action>" in written
         written = re.sub(rb"<soap:Detail>.*</soap:Detail>", b"", written)
     assert meaning(written) == meaning(sample(name))
+
+
+def test_a_model_without_pages_of_its_own_is_told_with_the_device_s() -> None:
+    model = ThisModel("Example", "", "DSM Scanner", "1", "")
+    told = hosting.render(replace(METADATA, model=model), BASE_URL)
+    locals_ = ("ManufacturerUrl", "ModelUrl", "PresentationUrl")
+    urls = [told.findtext(f".//{{{names.WSDP}}}{local}") for local in locals_]
+    assert urls == [f"{BASE_URL}/"] * 3
