@@ -111,7 +111,7 @@ class ConsoleDesk(ScanObserver):
     async def prepare(self) -> None:
         """Read what is known from before. To be called once, before anybody asks."""
         await self._refresh_offer()
-        self._jobs.remember(await asyncio.to_thread(self._past_jobs))
+        self._jobs.remember(await asyncio.to_thread(self._spool.all_jobs))
 
     async def run(self) -> None:
         """Watch the scanner until this is cancelled, which is to be before the keeper is closed."""
@@ -167,13 +167,9 @@ class ConsoleDesk(ScanObserver):
         return self._status()
 
     def configuration(self) -> Configuration | None:
-        if self._offer.configuration is None:
-            self._watch.note_interest()
         return self._offer.configuration
 
     def default_ticket(self) -> ScanTicket | None:
-        if self._offer.default_ticket is None:
-            self._watch.note_interest()
         return self._offer.default_ticket
 
     def active_jobs(self) -> Sequence[JobSummary]:
@@ -285,10 +281,6 @@ class ConsoleDesk(ScanObserver):
         if metadata != self._metadata:
             self._metadata = metadata
             self._on_metadata()
-
-    def _past_jobs(self) -> list[Job]:
-        jobs = {job.id: job for job in (*self._spool.history(), *(folder.job for folder in self._spool.jobs()))}
-        return sorted(jobs.values(), key=lambda job: job.number)
 
 
 def _now() -> datetime:

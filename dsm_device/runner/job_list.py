@@ -61,8 +61,7 @@ class JobDetails(JobDescription):
 
 def listed(spool: Spool) -> list[JobDescription]:
     """The history and what lies in the spool, oldest first. Raises ``SpoolError``."""
-    jobs = {job.id: job for job in (*spool.history(), *(folder.job for folder in spool.jobs()))}
-    found = [JobDescription.of(job) for job in sorted(jobs.values(), key=lambda job: (job.number, job.created))]
+    found = [JobDescription.of(job) for job in spool.all_jobs()]
     return [*found, *(_damaged(job_id, str(error)) for job_id, error in spool.damaged())]
 
 

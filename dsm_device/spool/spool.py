@@ -95,8 +95,7 @@ class Spool:
         return folder
 
     def _highest_number(self) -> int:
-        known = (*self.history(), *(folder.job for folder in self.jobs()))
-        return max((job.number for job in known), default=0)
+        return max((job.number for job in self.all_jobs()), default=0)
 
     def jobs(self) -> Iterator[JobFolder]:
         """The jobs in the spool, oldest first. Those without a readable record are left out."""
@@ -109,6 +108,11 @@ class Spool:
     def history(self) -> Iterator[Job]:
         """The jobs that are done, oldest first."""
         return self._history.jobs()
+
+    def all_jobs(self) -> list[Job]:
+        """Those that are done and those that lie here, oldest first."""
+        jobs = {job.id: job for job in (*self.history(), *(folder.job for folder in self.jobs()))}
+        return sorted(jobs.values(), key=lambda job: (job.number, job.created))
 
     def damaged(self) -> Iterator[tuple[str, SpoolError]]:
         """The jobs whose record cannot be read, with what is wrong; their pages are left alone."""
